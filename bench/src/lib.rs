@@ -1,0 +1,1 @@
+//! Load generators for any broker that speaks the protocol.

@@ -1,0 +1,1 @@
+//! Management API, health and metrics: a door like the others.

@@ -1,0 +1,1 @@
+//! Exchanges, bindings, queues and cursors over the log; synchronous, with `now` as an argument.

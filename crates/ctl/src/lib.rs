@@ -1,0 +1,1 @@
+//! The command line that speaks to a running broker over its management port.

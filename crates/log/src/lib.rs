@@ -1,0 +1,1 @@
+//! The storage engine: one group-committed writer log, its files, its recovery.

@@ -1,0 +1,1 @@
+//! The nouns of the broker: messages, headers, names, ids, policies, limits.

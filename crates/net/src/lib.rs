@@ -1,0 +1,1 @@
+//! Listeners and the one connection loop: the only room with sockets.

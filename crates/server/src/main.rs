@@ -1,0 +1,3 @@
+//! The composition root and the binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The tasks of the project, one command each.
+
+fn main() {}
