@@ -1,1 +1,302 @@
 //! The storage engine: one group-committed writer log, its files, its recovery.
+//!
+//! Entries record outcomes. Appending gives an LSN at once and never refuses; what is answered waits for the durable LSN.
+//! See `docs/internals/log.md` for the format as a whole; each module draws its part at its head.
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod config;
+pub mod disk;
+mod entry;
+mod files;
+mod housekeeper;
+mod index;
+mod latch;
+mod reader;
+mod recovery;
+mod shared;
+pub mod varint;
+mod writer;
+
+pub use config::{Given, Listener, Options};
+pub use entry::{BodyAt, Entry, Head, Kind};
+pub use files::FileUse;
+pub use index::{Run, Walk};
+pub use reader::{ReadDone, ReadRequest, StoredMessage};
+pub use recovery::{Ended, OpenError, Recover};
+
+use chunk::crc32c;
+use housekeeper::{Housekeeper, Task};
+use latch::Latch;
+use narumq_model::{Epoch, Lsn, ObjectId, Time, WriterId};
+use recovery::{EpochStart, Found, Recovery};
+use shared::Shared;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use writer::Writer;
+
+/// Where an entry went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its LSN, or the last one of a group.
+    pub lsn: Lsn,
+    /// The file it lies in.
+    pub file: u64,
+}
+
+/// A log on its own files, with its own threads.
+pub struct Log {
+    shared: Arc<Shared>,
+    ended: Ended,
+    waiting: Mutex<Option<Found>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Log(durable {})", self.durable())
+    }
+}
+
+impl Log {
+    /// Opens the log: tells `to` what it holds, writes an uncommitted tail again, and begins a new epoch, durably.
+    /// Nothing is appended before [`start`](Self::start).
+    pub fn open(options: Options, given: Given, now: Time, to: &mut dyn Recover) -> Result<Self, OpenError> {
+        let Given { disk, mut random } = given;
+        let files = files::Files::new(disk)?;
+        let stand_in =
+            |files, epoch, durable, next_file: u64, options: &Options, random: Box<dyn FnMut() -> u64 + Send>| {
+                let mut random = random;
+                let file =
+                    Arc::new(FileUse::new(next_file, random(), options.first_file_bytes.min(options.file_bytes)));
+                let latch = Latch::new(options, Lsn(durable), file, random);
+                Shared::new(options.clone(), epoch, files, latch, Lsn(durable - 1))
+            };
+        let epoch_of = |ended: &Ended| Epoch(ended.epoch.0 + 1);
+        let found = {
+            let recovery = Recovery::new(&files, options.writer);
+            recovery.run(to, &|file, index, offset| {
+                writer::write_footer(file, index, offset, Epoch(0), options.writer).map(drop)
+            })?
+        };
+        let mut limit = options.clone();
+        if files.spares() > 0 {
+            limit.first_file_bytes = limit.file_bytes;
+        }
+        let ended = found.ended;
+        let seed = random();
+        let mut mix = seed;
+        let random: Box<dyn FnMut() -> u64 + Send> = Box::new(move || {
+            mix = mix.wrapping_add(1);
+            random() ^ mix
+        });
+        let shared = Arc::new(stand_in(files, epoch_of(&ended), ended.lsn.0 + 1, found.next_file, &limit, random));
+        let log = Self { shared, ended, waiting: Mutex::new(Some(found)), threads: Mutex::default() };
+        log.begin_epoch(now)?;
+        Ok(log)
+    }
+
+    fn begin_epoch(&self, now: Time) -> Result<(), OpenError> {
+        let ended = &self.ended;
+        let start = EpochStart {
+            epoch: self.shared.epoch,
+            file: ended.file,
+            generation: ended.generation,
+            end_offset: ended.offset,
+            end_lsn: ended.lsn,
+            clean: ended.clean,
+        }
+        .encode();
+        self.append(&Entry::new(Kind::EpochStart, ObjectId(0), now.max(ended.time)).with_data(&start));
+        let work = {
+            let mut latch = self.shared.latch();
+            latch.close();
+            latch.work.drain(..).collect()
+        };
+        Ok(Writer::new(self.shared.clone()).handle(work, true)?)
+    }
+
+    /// Starts the threads; completions go to `listener`.
+    pub fn start(&self, listener: Arc<dyn Listener>) -> io::Result<()> {
+        let _ = self.shared.listener.set(listener);
+        let (reads, requests) = channel();
+        let (tasks, asked) = channel();
+        *lock(&self.shared.reads) = Some(reads);
+        *lock(&self.shared.tasks) = Some(tasks);
+        let found = lock(&self.waiting).take();
+        let Some(Found { sealed, newest, unrounded, .. }) = found else { return Ok(()) };
+        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, newest);
+        unrounded.into_iter().for_each(|(file, index)| self.shared.task(Task::Sealed(file, index)));
+        self.shared.task(Task::Prefill);
+        self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
+        self.spawn("narumq-read", |shared, requests: Receiver<ReadRequest>| reader::run(&shared, &requests), requests)?;
+        self.spawn(
+            "narumq-keep",
+            |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
+            (housekeeper, asked),
+        )
+    }
+
+    fn spawn<T: Send + 'static>(&self, name: &str, run: fn(Arc<Shared>, T), with: T) -> io::Result<()> {
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(shared, with))?;
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    /// Appends one entry. Its object's lock is held by the caller, so that LSN order is apply order.
+    pub fn append(&self, entry: &Entry<'_>) -> Appended {
+        let crc = if entry.body.is_empty() { 0 } else { crc32c(entry.body) };
+        let mut latch = self.shared.latch();
+        latch.reserve(entry.size_bound(), entry.body.len());
+        let lsn = latch.push(entry, crc);
+        self.appended(&mut latch, lsn)
+    }
+
+    /// Appends entries that take effect together or not at all: they never lie in two chunks.
+    pub fn append_group(&self, entries: &[Entry<'_>]) -> Appended {
+        let crcs: Vec<u32> = entries.iter().map(|e| if e.body.is_empty() { 0 } else { crc32c(e.body) }).collect();
+        let bound = entries.iter().map(Entry::size_bound).sum();
+        let bodies = entries.iter().map(|e| e.body.len()).sum();
+        let mut latch = self.shared.latch();
+        latch.reserve(bound, bodies);
+        let lsn = entries.iter().zip(&crcs).map(|(entry, crc)| latch.push(entry, *crc)).last().unwrap_or_default();
+        self.appended(&mut latch, lsn)
+    }
+
+    fn appended(&self, latch: &mut Latch, lsn: Lsn) -> Appended {
+        let file = latch.place.file.number();
+        self.shared.pending.store(latch.queued, Ordering::Relaxed);
+        if !latch.work.is_empty() {
+            self.shared.wake_writer(latch);
+        } else if latch.queued > 0 && latch.writer_waits && latch.wakes_idle() {
+            self.shared.wake_writer(latch);
+        }
+        Appended { lsn, file }
+    }
+
+    /// The file that entries appended last went to.
+    pub fn file_use(&self, number: u64) -> Option<Arc<FileUse>> {
+        let latch = self.shared.latch();
+        if latch.place.file.number() == number {
+            return Some(latch.place.file.clone());
+        }
+        let queued = latch.file_in_work(number);
+        drop(latch);
+        queued.or_else(|| self.shared.files.get(number).map(|f| f.used))
+    }
+
+    /// An answer waits for `lsn`.
+    pub fn want_sync(&self, lsn: Lsn) {
+        if lsn <= self.durable() {
+            return;
+        }
+        let mut latch = self.shared.latch();
+        if latch.wanted < lsn {
+            latch.wanted = lsn;
+            self.shared.wake_writer(&mut latch);
+        }
+    }
+
+    /// Asks for messages that are on the disk; the listener gets the answer.
+    pub fn read(&self, request: ReadRequest) {
+        if let Some(reads) = lock(&self.shared.reads).as_ref() {
+            let _ = reads.send(request);
+        }
+    }
+
+    /// Reads on the caller's thread.
+    pub fn read_now(&self, request: &ReadRequest) -> ReadDone {
+        reader::read(&self.shared, request)
+    }
+
+    /// The last message of a sealed file is no longer wanted: the file may be dead.
+    pub fn look(&self) {
+        self.shared.task(Task::Look);
+    }
+
+    /// Positive answers may speak of everything up to here.
+    pub fn durable(&self) -> Lsn {
+        self.shared.durable()
+    }
+
+    /// Everything up to here can be read from the files.
+    pub fn written(&self) -> Lsn {
+        Lsn(self.shared.written.load(Ordering::Acquire).max(self.shared.synced().0))
+    }
+
+    /// The running epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.epoch
+    }
+
+    /// Whose log it is.
+    pub fn writer(&self) -> WriterId {
+        self.shared.options.writer
+    }
+
+    /// How the log was found at the start.
+    pub fn ended(&self) -> Ended {
+        self.ended
+    }
+
+    /// Whether too much is on its way to the disk.
+    pub fn congested(&self) -> bool {
+        self.shared.pending.load(Ordering::Relaxed) > self.shared.options.pending_bytes_max
+    }
+
+    /// Whether free space is below the reserve.
+    pub fn low_on_disk(&self) -> bool {
+        self.shared.low_on_disk.load(Ordering::Acquire)
+    }
+
+    /// Bytes written to the log's files by this process, prefilling left out.
+    pub fn bytes_written(&self) -> u64 {
+        self.shared.bytes_written.load(Ordering::Relaxed)
+    }
+
+    /// Files in use, spares left out.
+    pub fn files_in_use(&self) -> usize {
+        self.shared.files.all().len()
+    }
+
+    /// Why the log has ended for good, if it has.
+    pub fn failure(&self) -> Option<&str> {
+        self.shared.failure()
+    }
+
+    /// Ends the epoch in order: everything appended becomes durable, then the threads end.
+    pub fn close(&self, now: Time) {
+        if self.failure().is_none() {
+            self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
+        }
+        self.end_threads();
+    }
+
+    fn end_threads(&self) {
+        {
+            let mut latch = self.shared.latch();
+            latch.stop = true;
+            latch.writer_waits = true;
+            self.shared.wake_writer(&mut latch);
+        }
+        self.shared.task(Task::Stop);
+        lock(&self.shared.reads).take();
+        let threads: Vec<_> = lock(&self.threads).drain(..).collect();
+        let me = std::thread::current().id();
+        threads.into_iter().filter(|t| t.thread().id() != me).for_each(|t| drop(t.join()));
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.end_threads();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,72 @@
+//! The settings of a log and what it is given from outside: disk, randomness, whom to tell.
+
+use crate::disk::Disk;
+use crate::reader::ReadDone;
+use narumq_model::{Durability, Lsn, ObjectId, Seq, SeqRange, WriterId};
+use std::sync::Arc;
+
+/// Sizes and habits. Tests run with small files so that sealing and recycling happen all the time.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which writer this log belongs to.
+    pub writer: WriterId,
+    /// Size of a file in bytes, a multiple of 4 KiB, at least 64 KiB.
+    pub file_bytes: u64,
+    /// Size of the first file of a fresh directory, before one has been prefilled.
+    pub first_file_bytes: u64,
+    /// Heads and bodies of a chunk at most, unless one entry alone is larger.
+    pub chunk_bytes: usize,
+    /// What a positive answer promises when nothing narrower is said.
+    pub durability: Durability,
+    /// What is not waited for is written and synced after this time, in milliseconds.
+    pub idle_sync_ms: u64,
+    /// Bytes on their way to the disk above which publishers wait.
+    pub pending_bytes_max: u64,
+    /// Free bytes of the disk below which publishers are blocked.
+    pub disk_reserve: u64,
+    /// Whether the next file is filled with zeros ahead of its use, on a thread of its own.
+    pub prefill: bool,
+    /// For the test that shows why answers wait for the durable LSN: tells the written one as durable.
+    pub confirm_at_written: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            writer: WriterId(0),
+            file_bytes: 64 << 20,
+            first_file_bytes: 8 << 20,
+            chunk_bytes: 1 << 20,
+            durability: Durability::Fsync,
+            idle_sync_ms: 50,
+            pending_bytes_max: 8 << 20,
+            disk_reserve: 256 << 20,
+            prefill: true,
+            confirm_at_written: false,
+        }
+    }
+}
+
+/// What a log is given from outside.
+pub struct Given {
+    /// Where files live.
+    pub disk: Arc<dyn Disk>,
+    /// Random bits, for generations.
+    pub random: Box<dyn FnMut() -> u64 + Send>,
+}
+
+/// Who is told of completions. Called on the log's threads, without any of its locks held.
+pub trait Listener: Send + Sync {
+    /// Everything up to here is durable.
+    fn durable(&self, lsn: Lsn);
+    /// A read has ended.
+    fn read_done(&self, done: ReadDone);
+    /// The log has ended for good, for this reason: nothing more will become durable.
+    fn failed(&self, why: &str);
+    /// A file that held changes of this object is sealed: append its State, under its lock.
+    fn checkpoint(&self, object: ObjectId);
+    /// Which messages of `within` are still there, ascending.
+    fn live(&self, object: ObjectId, within: SeqRange) -> Vec<SeqRange>;
+    /// The messages of a queue now lie in another file: the survivors' one.
+    fn moved(&self, object: ObjectId, seqs: &[Seq], to: u64);
+}

@@ -1,0 +1,52 @@
+//! The disk as an argument: files by name in one flat directory, with real, in-memory and faulty twins.
+
+pub mod faulty;
+pub mod file;
+pub mod memory;
+
+use std::io;
+use std::sync::Arc;
+
+/// A flat directory of files.
+pub trait Disk: Send + Sync {
+    /// Names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Opens a file for reading and writing; `create` makes it, empty, and fails if it is there.
+    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>>;
+    /// Renames; what was at `to` is replaced.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes creations, renames and removals durable.
+    fn sync_names(&self) -> io::Result<()>;
+    /// Bytes that may still be written.
+    fn free_bytes(&self) -> io::Result<u64>;
+    /// A file without a name: gone when it is dropped or the process ends.
+    fn scratch(&self) -> io::Result<Arc<dyn File>>;
+}
+
+/// A file. Log writes are aligned to 4 KiB in offset, length and memory.
+pub trait File: Send + Sync {
+    /// Length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether it has no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Fills `buf` from `offset`; fewer bytes only at the end of the file.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `buf` at `offset`.
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+    /// Makes everything written so far durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// Reads exactly `len` bytes at `offset`.
+pub fn read_exact_at(file: &dyn File, len: usize, offset: u64) -> io::Result<Vec<u8>> {
+    let mut buf = vec![0; len];
+    let got = file.read_at(&mut buf, offset)?;
+    if got < len {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "file is shorter than its index says"));
+    }
+    Ok(buf)
+}

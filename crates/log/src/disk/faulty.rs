@@ -1,0 +1,318 @@
+//! A disk that fails as disks do: power cuts that drop, tear and reorder unsynced writes, errors, a full device.
+//!
+//! Each file keeps its durable bytes and the writes since the last sync. At a power cut every unsynced write is, by seed,
+//! kept, dropped or torn at a sector, independently of the others; names that were not synced come back or vanish likewise.
+
+use super::{Disk, File};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const SECTOR: usize = 512;
+
+/// What goes wrong, counted in operations from the disk's beginning, from 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan {
+    /// The power goes in this operation (write, sync or change of names): it takes no effect for sure.
+    pub power_cut_at: Option<u64>,
+    /// This operation, if a write, fails with EIO.
+    pub write_error_at: Option<u64>,
+    /// This operation, if a sync, fails with EIO once; what was unsynced is dropped, as kernels do.
+    pub sync_error_at: Option<u64>,
+    /// Bytes the device holds.
+    pub capacity: Option<u64>,
+}
+
+/// A disk with a plan of faults.
+#[derive(Clone, Debug)]
+pub struct FaultyDisk {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    durable: Vec<u8>,
+    current: Vec<u8>,
+    pending: Vec<(u64, Vec<u8>)>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    plan: Plan,
+    operations: u64,
+    off: bool,
+    contents: Vec<Content>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    sync_gate: bool,
+}
+
+impl FaultyDisk {
+    /// An empty disk with this plan.
+    pub fn new(plan: Plan) -> Self {
+        Self { state: Arc::new(Mutex::new(State { plan, ..State::default() })) }
+    }
+
+    /// Operations so far.
+    pub fn operations(&self) -> u64 {
+        self.locked().operations
+    }
+
+    /// Whether the power has gone.
+    pub fn is_off(&self) -> bool {
+        self.locked().off
+    }
+
+    /// Pulls the plug now: every further operation fails.
+    pub fn cut_power(&self) {
+        self.locked().off = true;
+    }
+
+    /// Whether syncs that come now are to wait, failing nothing: they return once the gate opens.
+    pub fn hold_syncs(&self, hold: bool) {
+        self.locked().sync_gate = hold;
+    }
+
+    /// The disk as it is found after the power cut, with a new plan. `seed` decides what became of unsynced writes.
+    pub fn after_power_cut(&self, seed: u64, plan: Plan) -> Self {
+        let old = self.locked();
+        let mut random = seed | 1;
+        let mut next = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
+        };
+        let mut state = State { plan, ..State::default() };
+        for content in &old.contents {
+            let mut bytes = content.durable.clone();
+            let mut order: Vec<usize> = (0..content.pending.len()).collect();
+            (1..order.len()).rev().for_each(|i| order.swap(i, (next() % (i as u64 + 1)) as usize));
+            for i in order {
+                let (offset, write) = &content.pending[i];
+                let sectors = write.len().div_ceil(SECTOR) as u64;
+                match next() % 4 {
+                    0 => {}
+                    1 => apply(&mut bytes, *offset, write),
+                    2 => {
+                        let keep = ((next() % (sectors + 1)) as usize * SECTOR).min(write.len());
+                        apply(&mut bytes, *offset, &write[..keep]);
+                    }
+                    _ => {
+                        for (n, sector) in write.chunks(SECTOR).enumerate() {
+                            if next() % 2 == 0 {
+                                apply(&mut bytes, offset + (n * SECTOR) as u64, sector);
+                            }
+                        }
+                    }
+                }
+            }
+            state.contents.push(Content { durable: bytes.clone(), current: bytes, pending: Vec::new() });
+        }
+        let keep_names = next() % 2 == 0;
+        state.names = if keep_names { old.names.clone() } else { old.durable_names.clone() };
+        state.durable_names = state.names.clone();
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Flips one bit of a file's durable bytes.
+    pub fn flip_bit(&self, name: &str, byte: u64, bit: u8) {
+        let mut state = self.locked();
+        let at = state.names[name];
+        let content = &mut state.contents[at];
+        content.durable[byte as usize] ^= 1 << bit;
+        content.current[byte as usize] ^= 1 << bit;
+    }
+
+    /// A file's bytes as a reader sees them.
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
+        let state = self.locked();
+        state.contents[state.names[name]].current.clone()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn apply(bytes: &mut Vec<u8>, offset: u64, write: &[u8]) {
+    let end = offset as usize + write.len();
+    if bytes.len() < end {
+        bytes.resize(end, 0);
+    }
+    bytes[offset as usize..end].copy_from_slice(write);
+}
+
+impl State {
+    /// Counts an operation; an error if the power is, or now goes, off.
+    fn operate(&mut self) -> io::Result<u64> {
+        if self.off {
+            return Err(io::Error::other("no power"));
+        }
+        self.operations += 1;
+        if self.plan.power_cut_at == Some(self.operations) {
+            self.off = true;
+            return Err(io::Error::other("power cut"));
+        }
+        Ok(self.operations)
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().map(|&at| self.contents[at].current.len() as u64).sum()
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.locked().names.keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        let mut state = self.locked();
+        let at = match (state.names.get(name).copied(), create) {
+            (Some(_), true) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (None, false) => return Err(io::ErrorKind::NotFound.into()),
+            (Some(at), false) => at,
+            (None, true) => {
+                state.operate()?;
+                state.contents.push(Content::default());
+                let at = state.contents.len() - 1;
+                state.names.insert(name.to_owned(), at);
+                at
+            }
+        };
+        Ok(Arc::new(FaultyFile { disk: self.clone(), at }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.locked();
+        state.operate()?;
+        let at = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), at);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.locked();
+        state.operate()?;
+        state.names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        let mut state = self.locked();
+        state.operate()?;
+        state.durable_names = state.names.clone();
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let state = self.locked();
+        Ok(state.plan.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(state.used())))
+    }
+
+    fn scratch(&self) -> io::Result<Arc<dyn File>> {
+        let mut state = self.locked();
+        state.contents.push(Content::default());
+        Ok(Arc::new(FaultyFile { disk: self.clone(), at: state.contents.len() - 1 }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    disk: FaultyDisk,
+    at: usize,
+}
+
+impl File for FaultyFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.locked().contents[self.at].current.len() as u64)
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.locked();
+        if state.off {
+            return Err(io::Error::other("no power"));
+        }
+        let bytes = &state.contents[self.at].current;
+        let start = (offset as usize).min(bytes.len());
+        let n = buf.len().min(bytes.len() - start);
+        buf[..n].copy_from_slice(&bytes[start..start + n]);
+        Ok(n)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.disk.locked();
+        let operation = state.operate();
+        if let Err(error) = operation {
+            // The write under way when the power goes may have reached the disk in part.
+            state.contents[self.at].pending.push((offset, buf.to_vec()));
+            return Err(error);
+        }
+        if state.plan.write_error_at == operation.ok() {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        let grown = (offset + buf.len() as u64).saturating_sub(state.contents[self.at].current.len() as u64);
+        if state.plan.capacity.is_some_and(|capacity| state.used() + grown > capacity) {
+            return Err(io::Error::from_raw_os_error(28));
+        }
+        let content = &mut state.contents[self.at];
+        apply(&mut content.current, offset, buf);
+        content.pending.push((offset, buf.to_vec()));
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        loop {
+            let mut state = self.disk.locked();
+            if !state.off && state.sync_gate {
+                drop(state);
+                std::thread::yield_now();
+                continue;
+            }
+            let operation = state.operate()?;
+            let fails = state.plan.sync_error_at == Some(operation);
+            let content = &mut state.contents[self.at];
+            if fails {
+                content.pending.clear();
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            content.durable = content.current.clone();
+            content.pending.clear();
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn synced_bytes_survive_and_unsynced_ones_may_not() {
+        let disk = FaultyDisk::new(Plan::default());
+        let file = disk.open("a", true).unwrap();
+        disk.sync_names().unwrap();
+        file.write_at(&[1; 4096], 0).unwrap();
+        file.sync().unwrap();
+        file.write_at(&[2; 4096], 4096).unwrap();
+        disk.cut_power();
+        assert!(file.write_at(&[3; 4096], 0).is_err());
+        let mut outcomes = std::collections::BTreeSet::new();
+        for seed in 0..64 {
+            let after = disk.after_power_cut(seed * 977 + 5, Plan::default());
+            let bytes = after.bytes("a");
+            assert_eq!(&bytes[4096.min(bytes.len())..].iter().filter(|b| **b != 0 && **b != 2).count(), &0);
+            outcomes.insert(bytes[4096.min(bytes.len())..].iter().filter(|b| **b == 2).count());
+        }
+        assert!(outcomes.len() > 3, "kept, dropped and torn all happen: {outcomes:?}");
+    }
+
+    #[test]
+    fn a_full_device_and_errors_are_told() {
+        let disk = FaultyDisk::new(Plan { capacity: Some(8192), sync_error_at: Some(3), ..Plan::default() });
+        let file = disk.open("a", true).unwrap();
+        file.write_at(&[1; 8192], 0).unwrap();
+        assert_eq!(file.sync().unwrap_err().raw_os_error(), Some(5));
+        assert_eq!(file.write_at(&[1; 1], 8192).unwrap_err().raw_os_error(), Some(28));
+    }
+}

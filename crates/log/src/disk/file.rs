@@ -1,0 +1,142 @@
+//! The real disk: a directory of the operating system.
+//!
+//! Log files are opened with `O_DIRECT | O_DSYNC` where the file system can: one system call writes and syncs, past the
+//! page cache. Where it cannot, `pwrite` and `fdatasync` do the same in two.
+
+use super::{Disk, File};
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How writes become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WritePath {
+    /// `O_DIRECT | O_DSYNC`: each write is durable when it returns.
+    Direct,
+    /// Through the page cache, durable after `sync`.
+    Buffered,
+}
+
+/// A directory.
+#[derive(Debug)]
+pub struct FileDisk {
+    root: PathBuf,
+    path: WritePath,
+}
+
+impl FileDisk {
+    /// The directory at `root`, made if absent. `Direct` falls back to `Buffered` where the file system refuses it.
+    pub fn open(root: &Path, path: WritePath) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        let disk = Self { root: root.to_owned(), path };
+        Ok(if path == WritePath::Direct && !disk.can_direct() {
+            Self { path: WritePath::Buffered, ..disk }
+        } else {
+            disk
+        })
+    }
+
+    /// The path in use.
+    pub fn write_path(&self) -> WritePath {
+        self.path
+    }
+
+    fn can_direct(&self) -> bool {
+        let probe = self.root.join("probe.tmp");
+        let opened = fs::OpenOptions::new().write(true).create(true).truncate(true).custom_flags(direct()).open(&probe);
+        let _ = fs::remove_file(&probe);
+        opened.is_ok()
+    }
+}
+
+fn direct() -> i32 {
+    (rustix::fs::OFlags::DIRECT | rustix::fs::OFlags::DSYNC).bits() as i32
+}
+
+impl Disk for FileDisk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.root)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    }
+
+    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        let path = self.root.join(name);
+        let reads = fs::OpenOptions::new().read(true).write(true).create_new(create).open(&path)?;
+        let writes = match self.path {
+            WritePath::Buffered => None,
+            WritePath::Direct => Some(fs::OpenOptions::new().write(true).custom_flags(direct()).open(&path)?),
+        };
+        Ok(Arc::new(OsFile { reads, writes }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.root.join(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        fs::File::open(&self.root)?.sync_all()
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.root)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    fn scratch(&self) -> io::Result<Arc<dyn File>> {
+        use rustix::fs::{Mode, OFlags};
+        let dir = fs::File::open(&self.root)?;
+        let fd = rustix::fs::openat(
+            dir.as_fd(),
+            ".",
+            OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
+            Mode::RUSR | Mode::WUSR,
+        )?;
+        Ok(Arc::new(OsFile { reads: fs::File::from(fd), writes: None }))
+    }
+}
+
+#[derive(Debug)]
+struct OsFile {
+    reads: fs::File,
+    writes: Option<fs::File>,
+}
+
+impl File for OsFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.reads.metadata()?.len())
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            match self.reads.read_at(&mut buf[done..], offset + done as u64) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.writes.as_ref().unwrap_or(&self.reads).write_all_at(buf, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match self.writes {
+            Some(_) => Ok(()),
+            None => self.reads.sync_data(),
+        }
+    }
+}

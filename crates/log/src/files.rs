@@ -1,0 +1,246 @@
+//! The files of a log: their names, what lives in them, spares to be reused.
+
+use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
+use crate::disk::{Disk, File, read_exact_at};
+use crate::index::{FileIndex, Trailer};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// One file of the log, as its users see it: how many message copies in it are still wanted.
+#[derive(Debug)]
+pub struct FileUse {
+    number: u64,
+    generation: u64,
+    limit: u64,
+    live: AtomicI64,
+    /// A round that covers this file is done as of this LSN; 0 = not yet.
+    pub(crate) round_done: AtomicU64,
+    pub(crate) sealed: AtomicBool,
+    /// Newest States in this file.
+    pub(crate) states: AtomicI64,
+}
+
+impl FileUse {
+    pub(crate) fn new(number: u64, generation: u64, limit: u64) -> Self {
+        Self {
+            number,
+            generation,
+            limit,
+            live: AtomicI64::new(0),
+            round_done: AtomicU64::new(0),
+            sealed: AtomicBool::new(false),
+            states: AtomicI64::new(0),
+        }
+    }
+
+    /// The number in its name: files are ordered by it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Random bits that tell this use of the file from earlier ones.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Bytes it may take.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// `count` message copies in this file are wanted from now on.
+    pub fn add_live(&self, count: u64) {
+        self.live.fetch_add(count as i64, Ordering::Relaxed);
+    }
+
+    /// `count` message copies in this file are no longer wanted. True if none is left.
+    pub fn sub_live(&self, count: u64) -> bool {
+        self.live.fetch_sub(count as i64, Ordering::AcqRel) == count as i64
+    }
+
+    /// Message copies in this file that are still wanted.
+    pub fn live(&self) -> i64 {
+        self.live.load(Ordering::Acquire)
+    }
+}
+
+/// A file with its handle.
+#[derive(Clone)]
+pub(crate) struct LogFile {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) used: Arc<FileUse>,
+}
+
+/// All files of a log.
+pub(crate) struct Files {
+    pub(crate) disk: Arc<dyn Disk>,
+    map: Mutex<BTreeMap<u64, LogFile>>,
+    spares: Mutex<Vec<String>>,
+    indexes: Mutex<Vec<(u64, Arc<FileIndex>)>>,
+    next_spare: AtomicU64,
+}
+
+/// Indexes of sealed files kept in memory.
+const INDEXES_KEPT: usize = 3;
+/// Dead or prefilled files kept for reuse.
+pub(crate) const SPARES_KEPT: usize = 2;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The name of file `number`.
+pub(crate) fn name(number: u64) -> String {
+    format!("{number:016x}.log")
+}
+
+/// The number in a file's name, if it is a log file's.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_suffix(".log")?, 16).ok()
+}
+
+impl Files {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        let mut spares = Vec::new();
+        for name in disk.list()? {
+            if name.ends_with(".spare") {
+                spares.push(name);
+            } else if name.ends_with(".tmp") {
+                disk.remove(&name)?;
+            }
+        }
+        let next = spares.iter().filter_map(|s| u64::from_str_radix(s.strip_suffix(".spare")?, 16).ok()).max();
+        Ok(Self {
+            disk,
+            map: Mutex::default(),
+            spares: Mutex::new(spares),
+            indexes: Mutex::default(),
+            next_spare: AtomicU64::new(next.map_or(1, |n| n + 1)),
+        })
+    }
+
+    /// A file by number.
+    pub(crate) fn get(&self, number: u64) -> Option<LogFile> {
+        locked(&self.map).get(&number).cloned()
+    }
+
+    /// All files, ascending.
+    pub(crate) fn all(&self) -> Vec<LogFile> {
+        locked(&self.map).values().cloned().collect()
+    }
+
+    /// Enters a file that is there already.
+    pub(crate) fn enter(&self, file: LogFile) {
+        locked(&self.map).insert(file.used.number(), file);
+    }
+
+    /// Makes the file for `used` out of a spare, or new, and enters it.
+    pub(crate) fn create(&self, used: Arc<FileUse>) -> io::Result<LogFile> {
+        let name = name(used.number());
+        let spare = locked(&self.spares).pop();
+        let file = match spare {
+            Some(spare) => {
+                self.disk.rename(&spare, &name)?;
+                self.disk.open(&name, false)?
+            }
+            None => self.disk.open(&name, true)?,
+        };
+        self.disk.sync_names()?;
+        let file = LogFile { file, used };
+        self.enter(file.clone());
+        Ok(file)
+    }
+
+    /// How many files wait for reuse.
+    pub(crate) fn spares(&self) -> usize {
+        locked(&self.spares).len()
+    }
+
+    /// Fills a new file with zeros and keeps it as a spare.
+    pub(crate) fn prefill(&self, bytes: u64, stop: &dyn Fn() -> bool) -> io::Result<()> {
+        let temporary = "prefill.tmp";
+        let file = self.disk.open(temporary, true)?;
+        let mut zeros = vec![0u8; (256 << 10) + BLOCK];
+        let start = zeros.as_ptr().align_offset(BLOCK);
+        let zeros = &mut zeros[start..start + (256 << 10)];
+        let mut offset = 0;
+        while offset < bytes {
+            if stop() {
+                return self.disk.remove(temporary);
+            }
+            let len = zeros.len().min((bytes - offset) as usize);
+            file.write_at(&zeros[..len], offset)?;
+            offset += len as u64;
+        }
+        file.sync()?;
+        self.keep_spare(temporary)
+    }
+
+    /// Takes a dead file out of use and keeps it as a spare, or removes it if there are enough or its size is odd.
+    pub(crate) fn retire(&self, dead: &FileUse, file_bytes: u64) -> io::Result<()> {
+        let file = locked(&self.map).remove(&dead.number());
+        locked(&self.indexes).retain(|(number, _)| *number != dead.number());
+        let fits = file.is_some_and(|f| f.file.len().is_ok_and(|len| len == file_bytes));
+        if fits && self.spares() < SPARES_KEPT {
+            self.keep_spare(&name(dead.number()))
+        } else {
+            self.disk.remove(&name(dead.number()))?;
+            self.disk.sync_names()
+        }
+    }
+
+    fn keep_spare(&self, from: &str) -> io::Result<()> {
+        let spare = format!("{:016x}.spare", self.next_spare.fetch_add(1, Ordering::Relaxed));
+        self.disk.rename(from, &spare)?;
+        self.disk.sync_names()?;
+        locked(&self.spares).push(spare);
+        Ok(())
+    }
+
+    /// Keeps the index of a file that was just sealed, as it will soon be wanted.
+    pub(crate) fn keep_index(&self, number: u64, index: Arc<FileIndex>) {
+        let mut kept = locked(&self.indexes);
+        kept.retain(|(n, _)| *n != number);
+        kept.push((number, index));
+        let surplus = kept.len().saturating_sub(INDEXES_KEPT);
+        kept.drain(..surplus);
+    }
+
+    /// The index of a sealed file, from memory or from its footer.
+    pub(crate) fn index(&self, file: &LogFile) -> io::Result<Arc<FileIndex>> {
+        let number = file.used.number();
+        if let Some((_, index)) = locked(&self.indexes).iter().find(|(n, _)| *n == number) {
+            return Ok(index.clone());
+        }
+        let index = Arc::new(read_footer(file.file.as_ref(), file.used.generation())?.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("file {} has no valid footer", name(number)))
+        })?);
+        self.keep_index(number, index.clone());
+        Ok(index)
+    }
+}
+
+/// The footer of a sealed file. `None` if there is none or it is damaged.
+pub(crate) fn read_footer(file: &dyn File, generation: u64) -> io::Result<Option<FileIndex>> {
+    let len = file.len()?;
+    if len < 2 * BLOCK as u64 {
+        return Ok(None);
+    }
+    let Some(trailer) = Trailer::decode(&read_exact_at(file, BLOCK, len - BLOCK as u64)?) else { return Ok(None) };
+    if trailer.generation != generation || trailer.footer + BLOCK as u64 > len {
+        return Ok(None);
+    }
+    let Some(header) = ChunkHeader::read(&read_exact_at(file, BLOCK, trailer.footer)?) else { return Ok(None) };
+    if header.generation != generation || trailer.footer + u64::from(header.len) > len {
+        return Ok(None);
+    }
+    let chunk = read_exact_at(file, header.len as usize, trailer.footer)?;
+    if !header.verify(&chunk) || header.head_len != 4 {
+        return Ok(None);
+    }
+    let bodies = &chunk[header.bodies_off as usize..][..header.body_len as usize];
+    let crc = u32::from_le_bytes([chunk[HEADER], chunk[HEADER + 1], chunk[HEADER + 2], chunk[HEADER + 3]]);
+    Ok((crc32c(bodies) == crc).then(|| FileIndex::decode(bodies)).flatten())
+}

@@ -1,0 +1,327 @@
+//! The index of one file: where each object's messages lie. In memory for the open file, a footer for sealed ones.
+//!
+//! ```text
+//! footer chunk (kind 1), its bodies:
+//!   varint chunks, then per chunk:  varint start block − previous start block, varint bodies_off
+//!   varint objects, then per object, ascending by id:
+//!     varint id − previous id | varint count | varint first seq | varint last − first | varint positions length
+//!   the objects' positions, back to back in the same order; per message:
+//!     varint chunk − previous chunk | varint head offset − previous (0-based when the chunk changed) | varint seq − previous
+//!   varint States, then per State entry: varint object | varint LSN | varint chunk | varint head offset
+//!   varint rounds, then per RoundDone entry: varint LSN | varint file number
+//! trailer: the last 4 KiB block of a sealed file: u32 magic "NRQT", u32 CRC32C of the next 24 bytes,
+//!   u64 offset of the footer chunk, u64 generation, u64 bytes of chunks before the footer
+//! ```
+//! An object that was changed but got no message in this file stands there with count 0.
+
+use crate::chunk::{BLOCK, crc32c};
+use crate::entry::{Head, Kind};
+use crate::varint;
+use foldhash::fast::RandomState;
+use narumq_model::{Lsn, ObjectId, Seq};
+use std::collections::HashMap;
+
+/// One object's messages in one file.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// How many messages.
+    pub count: u64,
+    /// The lowest sequence.
+    pub first: Seq,
+    /// The highest sequence.
+    pub last: Seq,
+    positions: Vec<u8>,
+    chunk: u32,
+    head: u32,
+}
+
+/// Where one head lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The message.
+    pub seq: Seq,
+    /// Place of the chunk in [`FileIndex::chunks`].
+    pub chunk: u32,
+    /// Offset of the head from the chunk's first head.
+    pub head: u32,
+}
+
+/// Where a walk over a run stands; opaque, starts as `default`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    at: usize,
+    chunk: u32,
+    head: u32,
+    seq: u64,
+}
+
+/// One chunk of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkAt {
+    /// Offset in the file in blocks of 4 KiB.
+    pub block: u32,
+    /// Where its bodies start, from the chunk's start.
+    pub bodies_off: u32,
+}
+
+/// The index of one file.
+#[derive(Clone, Debug, Default)]
+pub struct FileIndex {
+    /// Its data chunks in order.
+    pub chunks: Vec<ChunkAt>,
+    /// State entries, in order.
+    pub states: Vec<StateAt>,
+    /// Rounds that ended: LSN of the entry and the number of the file it closed.
+    pub rounds: Vec<(Lsn, u64)>,
+    objects: HashMap<ObjectId, Run, RandomState>,
+    bytes: usize,
+}
+
+/// Where one State entry lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateAt {
+    /// Whose.
+    pub object: ObjectId,
+    /// The entry's LSN: everything of the object before it is in it.
+    pub lsn: Lsn,
+    /// Place of the chunk in [`FileIndex::chunks`].
+    pub chunk: u32,
+    /// Offset of the head from the chunk's first head.
+    pub head: u32,
+}
+
+impl FileIndex {
+    /// Notes that something happened to an object without a message.
+    pub fn touch(&mut self, object: ObjectId) {
+        self.objects.entry(object).or_default();
+    }
+
+    /// Notes a message whose head lies `head` bytes behind the first head of chunk number `chunk`.
+    pub fn push(&mut self, object: ObjectId, seq: Seq, chunk: u32, head: u32) {
+        let run = self.objects.entry(object).or_default();
+        let before = run.positions.len();
+        if run.count == 0 {
+            run.first = seq;
+        }
+        varint::put(&mut run.positions, u64::from(chunk - run.chunk));
+        varint::put(&mut run.positions, u64::from(if chunk == run.chunk { head.wrapping_sub(run.head) } else { head }));
+        varint::put(&mut run.positions, seq.0.wrapping_sub(run.last.0));
+        (run.chunk, run.head, run.last) = (chunk, head, seq);
+        run.count += 1;
+        self.bytes += run.positions.len() - before;
+    }
+
+    /// An object's run, if anything happened to it in this file.
+    pub fn run(&self, object: ObjectId) -> Option<&Run> {
+        self.objects.get(&object)
+    }
+
+    /// Every object that something happened to.
+    pub fn objects(&self) -> impl Iterator<Item = (ObjectId, &Run)> {
+        self.objects.iter().map(|(id, run)| (*id, run))
+    }
+
+    /// Bytes the footer will take at most, trailer included.
+    pub fn footer_bound(&self) -> usize {
+        self.bytes
+            + self.objects.len() * 40
+            + self.chunks.len() * 10
+            + (self.states.len() + self.rounds.len()) * 30
+            + 4 * BLOCK
+    }
+
+    /// Encodes the footer's bodies.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes + self.objects.len() * 16 + self.chunks.len() * 4 + 16);
+        varint::put(&mut out, self.chunks.len() as u64);
+        let mut block = 0;
+        for chunk in &self.chunks {
+            varint::put(&mut out, u64::from(chunk.block - block));
+            varint::put(&mut out, u64::from(chunk.bodies_off));
+            block = chunk.block;
+        }
+        let mut objects: Vec<_> = self.objects().collect();
+        objects.sort_unstable_by_key(|(id, _)| *id);
+        varint::put(&mut out, objects.len() as u64);
+        let mut previous = 0;
+        for (id, run) in &objects {
+            let fields = [id.0 - previous, run.count, run.first.0, run.last.0.wrapping_sub(run.first.0)];
+            fields.iter().for_each(|n| varint::put(&mut out, *n));
+            varint::put(&mut out, run.positions.len() as u64);
+            previous = id.0;
+        }
+        objects.iter().for_each(|(_, run)| out.extend_from_slice(&run.positions));
+        varint::put(&mut out, self.states.len() as u64);
+        for s in &self.states {
+            [s.object.0, s.lsn.0, u64::from(s.chunk), u64::from(s.head)].iter().for_each(|n| varint::put(&mut out, *n));
+        }
+        varint::put(&mut out, self.rounds.len() as u64);
+        for (lsn, file) in &self.rounds {
+            varint::put(&mut out, lsn.0);
+            varint::put(&mut out, *file);
+        }
+        out
+    }
+
+    /// Decodes a footer's bodies. `None` if they are none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut at = 0;
+        let mut index = Self::default();
+        let mut block = 0u32;
+        for _ in 0..varint::get(bytes, &mut at)? {
+            block = block.checked_add(u32::try_from(varint::get(bytes, &mut at)?).ok()?)?;
+            index.chunks.push(ChunkAt { block, bodies_off: u32::try_from(varint::get(bytes, &mut at)?).ok()? });
+        }
+        let mut runs = Vec::new();
+        let mut id = 0u64;
+        for _ in 0..varint::get(bytes, &mut at)? {
+            id = id.checked_add(varint::get(bytes, &mut at)?)?;
+            let count = varint::get(bytes, &mut at)?;
+            let first = varint::get(bytes, &mut at)?;
+            let last = first.wrapping_add(varint::get(bytes, &mut at)?);
+            let len = usize::try_from(varint::get(bytes, &mut at)?).ok()?;
+            runs.push((ObjectId(id), Run { count, first: Seq(first), last: Seq(last), ..Run::default() }, len));
+        }
+        for (id, mut run, len) in runs {
+            run.positions = bytes.get(at..at.checked_add(len)?)?.to_vec();
+            at += len;
+            index.bytes += len;
+            index.objects.insert(id, run);
+        }
+        for _ in 0..varint::get(bytes, &mut at)? {
+            index.states.push(StateAt {
+                object: ObjectId(varint::get(bytes, &mut at)?),
+                lsn: Lsn(varint::get(bytes, &mut at)?),
+                chunk: u32::try_from(varint::get(bytes, &mut at)?).ok()?,
+                head: u32::try_from(varint::get(bytes, &mut at)?).ok()?,
+            });
+        }
+        for _ in 0..varint::get(bytes, &mut at)? {
+            index.rounds.push((Lsn(varint::get(bytes, &mut at)?), varint::get(bytes, &mut at)?));
+        }
+        Some(index)
+    }
+
+    /// Notes an entry: where its head lies, and what it means to recovery.
+    pub fn note(&mut self, head: &Head<'_>, lsn: Lsn, chunk: u32, head_at: u32) {
+        let object = head.entry.object;
+        match head.entry.kind {
+            kind if head.entry.seq.0 != 0 && kind.has_message_body() => {
+                head.targets().for_each(|(object, seq)| self.push(object, seq, chunk, head_at));
+            }
+            kind => self.note_plain(kind, object, head.entry.data, lsn, chunk, head_at),
+        }
+    }
+
+    /// As [`note`](Self::note), for an entry without a message.
+    pub fn note_plain(&mut self, kind: Kind, object: ObjectId, data: &[u8], lsn: Lsn, chunk: u32, head_at: u32) {
+        match kind {
+            Kind::State => self.states.push(StateAt { object, lsn, chunk, head: head_at }),
+            Kind::RoundDone => self.rounds.extend(varint::get(data, &mut 0).map(|file| (lsn, file))),
+            Kind::EpochStart | Kind::EpochEnd => {}
+            _ => self.touch(object),
+        }
+    }
+}
+
+impl Run {
+    /// The next position of a walk, or `None` at the end.
+    pub fn next(&self, walk: &mut Walk) -> Option<Position> {
+        let mut at = walk.at;
+        let chunk_step = varint::get(&self.positions, &mut at)? as u32;
+        let head = varint::get(&self.positions, &mut at)? as u32;
+        let step = varint::get(&self.positions, &mut at)?;
+        walk.head = if chunk_step == 0 { walk.head.wrapping_add(head) } else { head };
+        walk.chunk = walk.chunk.wrapping_add(chunk_step);
+        walk.seq = walk.seq.wrapping_add(step);
+        walk.at = at;
+        Some(Position { seq: Seq(walk.seq), chunk: walk.chunk, head: walk.head })
+    }
+}
+
+const TRAILER_MAGIC: u32 = u32::from_le_bytes(*b"NRQT");
+
+/// What the last block of a sealed file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trailer {
+    /// Offset of the footer chunk.
+    pub footer: u64,
+    /// The file's generation.
+    pub generation: u64,
+}
+
+impl Trailer {
+    /// The block to be written last.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        block[0..4].copy_from_slice(&TRAILER_MAGIC.to_le_bytes());
+        block[8..16].copy_from_slice(&self.footer.to_le_bytes());
+        block[16..24].copy_from_slice(&self.generation.to_le_bytes());
+        let crc = crc32c(&block[8..32]);
+        block[4..8].copy_from_slice(&crc.to_le_bytes());
+        block
+    }
+
+    /// Reads a block. `None` if it is no trailer.
+    pub fn decode(block: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u64::from_le_bytes(block.get(at..at + 8)?.try_into().ok()?));
+        let magic = u32::from_le_bytes(block.get(0..4)?.try_into().ok()?);
+        let crc = u32::from_le_bytes(block.get(4..8)?.try_into().ok()?);
+        (magic == TRAILER_MAGIC && crc == crc32c(block.get(8..32)?))
+            .then_some(Self { footer: word(8)?, generation: word(16)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_rounds_survive_the_footer() {
+        let mut index = FileIndex::default();
+        index.note_plain(Kind::State, ObjectId(4), b"", Lsn(90), 0, 300);
+        index.note_plain(Kind::RoundDone, ObjectId(0), &[7], Lsn(91), 0, 310);
+        let decoded = FileIndex::decode(&index.encode()).expect("a footer");
+        assert_eq!(decoded.states, [StateAt { object: ObjectId(4), lsn: Lsn(90), chunk: 0, head: 300 }]);
+        assert_eq!(decoded.rounds, [(Lsn(91), 7)]);
+    }
+
+    #[test]
+    fn positions_walk_back_in_order_and_survive_the_footer() {
+        let mut index = FileIndex::default();
+        index.chunks.push(ChunkAt { block: 0, bodies_off: 4096 });
+        index.chunks.push(ChunkAt { block: 17, bodies_off: 900 });
+        let wanted: Vec<_> = (0..100u64)
+            .map(|n| Position { seq: Seq((3 << 40) + n * 2), chunk: (n / 60) as u32, head: (n % 60 * 41) as u32 })
+            .collect();
+        wanted.iter().for_each(|p| index.push(ObjectId(5), p.seq, p.chunk, p.head));
+        index.touch(ObjectId(900));
+        let decoded = FileIndex::decode(&index.encode()).expect("a footer");
+        assert_eq!(decoded.chunks, index.chunks);
+        let run = decoded.run(ObjectId(5)).expect("a run");
+        let mut walk = Walk::default();
+        let walked: Vec<_> = std::iter::from_fn(|| run.next(&mut walk)).collect();
+        assert_eq!(walked, wanted);
+        assert_eq!((run.count, run.first, run.last), (100, Seq(3 << 40), Seq((3 << 40) + 198)));
+        assert_eq!(decoded.run(ObjectId(900)).map(|r| r.count), Some(0));
+        assert!(index.encode().len() < index.footer_bound());
+    }
+
+    #[test]
+    fn broken_footers_never_panic() {
+        let mut index = FileIndex::default();
+        (0..20).for_each(|n| index.push(ObjectId(n % 3), Seq(n), 0, n as u32));
+        let bytes = index.encode();
+        for cut in 0..bytes.len() {
+            let _ = FileIndex::decode(&bytes[..cut]);
+        }
+        for at in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0xff;
+            let _ = FileIndex::decode(&broken);
+        }
+        let trailer = Trailer { footer: 8192, generation: 77 };
+        assert_eq!(Trailer::decode(&trailer.encode()), Some(trailer));
+        assert_eq!(Trailer::decode(&[0; 4096]), None);
+    }
+}

@@ -1,0 +1,314 @@
+//! The append latch: the open chunk, the open file's index, and what waits for the writer thread.
+//!
+//! Appending copies head and body into the open chunk and gives the entry its LSN; nothing here touches a disk. A chunk
+//! is closed when it is full, when the file is, or when the writer thread takes it. The place of the open chunk in its
+//! file is known from its first entry on, because everything before it is closed.
+
+use crate::chunk::{BLOCK, HEADER, round_up};
+use crate::config::Options;
+use crate::entry::{Entry, Kind};
+use crate::files::FileUse;
+use crate::index::{ChunkAt, FileIndex};
+use narumq_model::{Lsn, ObjectId, Time};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A closed chunk on its way to the writer thread.
+pub(crate) struct RawChunk {
+    pub(crate) heads: Vec<u8>,
+    pub(crate) bodies: Bodies,
+    pub(crate) entries: u32,
+    pub(crate) first_lsn: Lsn,
+    pub(crate) base_time: Time,
+    pub(crate) file: Arc<FileUse>,
+    pub(crate) offset: u64,
+    pub(crate) number: u64,
+    /// See [`layout`].
+    pub(crate) bodies_off: usize,
+    pub(crate) len: usize,
+}
+
+/// What the writer thread has to do, in order.
+pub(crate) enum Work {
+    Chunk(RawChunk),
+    Seal { file: Arc<FileUse>, index: FileIndex, offset: u64 },
+}
+
+/// Body bytes behind room for header and heads, placed so that both can be written as one aligned run.
+pub(crate) struct Bodies {
+    pub(crate) buffer: Vec<u8>,
+    /// Start of the 4 KiB-aligned part.
+    pub(crate) aligned: usize,
+    /// Start of the bodies: `aligned` plus a multiple of 4 KiB.
+    pub(crate) start: usize,
+}
+
+/// Room before the bodies for header and heads.
+const FRONT: usize = 128 << 10;
+/// Chunks with fewer body bytes are written without a gap between heads and bodies.
+const SMALL: usize = 64 << 10;
+
+impl Bodies {
+    fn new(capacity: usize, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.reserve(FRONT + capacity + 3 * BLOCK);
+        let aligned = buffer.as_ptr().align_offset(BLOCK);
+        buffer.resize(aligned + FRONT, 0);
+        Self { buffer, aligned, start: aligned + FRONT }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    fn room(&self) -> usize {
+        self.buffer.capacity() - self.buffer.len() - 2 * BLOCK
+    }
+}
+
+/// Where the bodies of a chunk start and how long it is: small chunks are packed, large ones keep their bodies where they
+/// are and put the heads right before them.
+pub(crate) fn layout(heads: usize, bodies: usize) -> (usize, usize) {
+    let front = HEADER + heads;
+    let bodies_off = if bodies < SMALL || front > FRONT { front } else { round_up(front) };
+    (bodies_off, round_up(bodies_off + bodies))
+}
+
+/// Where the next chunk goes.
+pub(crate) struct Place {
+    pub(crate) file: Arc<FileUse>,
+    pub(crate) offset: u64,
+    pub(crate) number: u64,
+}
+
+/// What the append latch guards.
+pub(crate) struct Latch {
+    pub(crate) next_lsn: Lsn,
+    pub(crate) place: Place,
+    pub(crate) index: FileIndex,
+    pub(crate) work: VecDeque<Work>,
+    pub(crate) wanted: Lsn,
+    pub(crate) writer_waits: bool,
+    /// It waits without a time limit: there was nothing at all to do.
+    pub(crate) writer_idle: bool,
+    pub(crate) stop: bool,
+    /// Heads and bodies appended and not yet taken by the writer thread, in bytes.
+    pub(crate) queued: u64,
+    pub(crate) pool: Vec<Vec<u8>>,
+    pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
+    /// State entries appended in the running round, and the file each lies in.
+    pub(crate) states: Vec<(ObjectId, Arc<FileUse>)>,
+    heads: Vec<u8>,
+    bodies: Bodies,
+    entries: u32,
+    first_lsn: Lsn,
+    base_time: Time,
+    chunk_bytes: usize,
+    file_bytes: u64,
+}
+
+impl Latch {
+    pub(crate) fn new(
+        options: &Options,
+        next_lsn: Lsn,
+        file: Arc<FileUse>,
+        random: Box<dyn FnMut() -> u64 + Send>,
+    ) -> Self {
+        Self {
+            next_lsn,
+            place: Place { file, offset: 0, number: 0 },
+            index: FileIndex::default(),
+            work: VecDeque::new(),
+            wanted: Lsn(0),
+            writer_waits: false,
+            writer_idle: false,
+            stop: false,
+            queued: 0,
+            pool: Vec::new(),
+            random,
+            states: Vec::new(),
+            heads: Vec::new(),
+            bodies: Bodies::new(options.chunk_bytes, Vec::new()),
+            entries: 0,
+            first_lsn: next_lsn,
+            base_time: Time(0),
+            chunk_bytes: options.chunk_bytes,
+            file_bytes: options.file_bytes,
+        }
+    }
+
+    /// LSN of the first entry in the open chunk, if there is one.
+    pub(crate) fn open_from(&self) -> Option<Lsn> {
+        (self.entries > 0).then_some(self.first_lsn)
+    }
+
+    /// Whether the writer thread, if it waits without a time limit, must learn that there is something to do.
+    pub(crate) fn wakes_idle(&mut self) -> bool {
+        std::mem::take(&mut self.writer_idle)
+    }
+
+    /// A file that was left but not yet sealed by the writer thread.
+    pub(crate) fn file_in_work(&self, number: u64) -> Option<Arc<FileUse>> {
+        self.work.iter().find_map(|work| match work {
+            Work::Chunk(chunk) if chunk.file.number() == number => Some(chunk.file.clone()),
+            Work::Seal { file, .. } if file.number() == number => Some(file.clone()),
+            _ => None,
+        })
+    }
+
+    /// Makes room for entries of these sizes in one chunk.
+    pub(crate) fn reserve(&mut self, bound: usize, bodies: usize) {
+        let full = self.heads.len() + self.bodies.len() + bound > self.chunk_bytes || bodies > self.bodies.room();
+        if self.entries > 0 && full {
+            self.close();
+        }
+        let need = (round_up(HEADER + self.heads.len() + self.bodies.len() + bound + BLOCK) + self.index.footer_bound())
+            as u64;
+        if self.place.offset + need > self.place.file.limit() && (self.place.offset > 0 || self.entries > 0) {
+            self.close();
+            self.switch_file(round_up(HEADER + bound + BLOCK) as u64);
+        }
+        if bodies > self.bodies.room() {
+            self.bodies = Bodies::new(bodies, Vec::new());
+        }
+    }
+
+    /// Appends one entry into the room made by [`reserve`](Self::reserve).
+    pub(crate) fn push(&mut self, entry: &Entry<'_>, crc: u32) -> Lsn {
+        if self.entries == 0 {
+            self.first_lsn = self.next_lsn;
+            self.base_time = entry.time;
+        }
+        let head_at = self.heads.len() as u32;
+        entry.put_head(&mut self.heads, self.base_time, self.bodies.len() as u64, crc);
+        self.bodies.buffer.extend_from_slice(entry.body);
+        self.queued += (self.heads.len() - head_at as usize + entry.body.len()) as u64;
+        let chunk = self.index.chunks.len() as u32;
+        if entry.seq.0 != 0 && entry.kind.has_message_body() {
+            self.index.push(entry.object, entry.seq, chunk, head_at);
+            entry.more.iter().for_each(|(object, seq)| self.index.push(*object, *seq, chunk, head_at));
+        } else {
+            self.index.note_plain(entry.kind, entry.object, entry.data, self.next_lsn, chunk, head_at);
+            if entry.kind == Kind::State {
+                self.place.file.states.fetch_add(1, Ordering::AcqRel);
+                self.states.push((entry.object, self.place.file.clone()));
+            }
+        }
+        self.entries += 1;
+        let lsn = self.next_lsn;
+        self.next_lsn = lsn.next();
+        lsn
+    }
+
+    /// Closes the open chunk and queues it for the writer thread.
+    pub(crate) fn close(&mut self) {
+        if self.entries == 0 {
+            return;
+        }
+        let (bodies_off, len) = layout(self.heads.len(), self.bodies.len());
+        self.index
+            .chunks
+            .push(ChunkAt { block: (self.place.offset / BLOCK as u64) as u32, bodies_off: bodies_off as u32 });
+        let fresh = Bodies::new(self.chunk_bytes, self.pool.pop().unwrap_or_default());
+        let heads = Vec::with_capacity(self.heads.len());
+        self.work.push_back(Work::Chunk(RawChunk {
+            heads: std::mem::replace(&mut self.heads, heads),
+            bodies: std::mem::replace(&mut self.bodies, fresh),
+            entries: std::mem::take(&mut self.entries),
+            first_lsn: self.first_lsn,
+            base_time: self.base_time,
+            file: self.place.file.clone(),
+            offset: self.place.offset,
+            number: self.place.number,
+            bodies_off,
+            len,
+        }));
+        self.place.offset += len as u64;
+        self.place.number += 1;
+    }
+
+    /// Seals the open file and goes on in the next, which takes at least `need` bytes.
+    pub(crate) fn switch_file(&mut self, need: u64) {
+        debug_assert_eq!(self.entries, 0, "the open chunk belongs to the old file");
+        let limit = self.file_bytes.max(need + 16 * BLOCK as u64);
+        let next = Arc::new(FileUse::new(self.place.file.number() + 1, (self.random)(), limit));
+        let sealed = std::mem::replace(&mut self.place, Place { file: next, offset: 0, number: 0 });
+        let index = std::mem::take(&mut self.index);
+        self.work.push_back(Work::Seal { file: sealed.file, index, offset: sealed.offset });
+    }
+}
+
+impl RawChunk {
+    /// The chunk as one run of bytes, header not yet written: (buffer, start, end), start aligned to 4 KiB in memory.
+    pub(crate) fn assemble(&mut self) -> (usize, usize) {
+        let body_len = self.bodies.len();
+        let heads = HEADER + self.heads.len();
+        let start = if heads > FRONT {
+            let mut wide: Vec<u8> = Vec::with_capacity(self.len + BLOCK);
+            let aligned = wide.as_ptr().align_offset(BLOCK);
+            wide.resize(aligned + heads, 0);
+            wide.extend_from_slice(&self.bodies.buffer[self.bodies.start..]);
+            self.bodies = Bodies { buffer: wide, aligned, start: aligned + heads };
+            aligned
+        } else if self.bodies_off == heads {
+            let to = self.bodies.aligned + heads;
+            self.bodies.buffer.copy_within(self.bodies.start.., to);
+            self.bodies.buffer.truncate(to + body_len);
+            self.bodies.start = to;
+            self.bodies.aligned
+        } else {
+            self.bodies.start - self.bodies_off
+        };
+        let buffer = &mut self.bodies.buffer;
+        buffer[start + HEADER..start + heads].copy_from_slice(&self.heads);
+        buffer[start + heads..start + self.bodies_off].fill(0);
+        buffer.resize(start + self.len, 0);
+        (start, start + self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use narumq_model::Seq;
+
+    fn chunk_of(bodies: &[usize]) -> RawChunk {
+        let file = Arc::new(FileUse::new(1, 7, 1 << 30));
+        let mut latch = Latch::new(&Options::default(), Lsn(1), file, Box::new(|| 1));
+        for (n, len) in bodies.iter().enumerate() {
+            let body = vec![(n % 250) as u8; *len];
+            let mut entry = Entry::new(Kind::Enqueue, ObjectId(1), Time(5));
+            entry.seq = Seq(n as u64 + 1);
+            entry.body = &body;
+            latch.reserve(entry.size_bound(), body.len());
+            latch.push(&entry, 0);
+        }
+        latch.close();
+        match latch.work.pop_front() {
+            Some(Work::Chunk(chunk)) => chunk,
+            _ => panic!("a chunk was closed"),
+        }
+    }
+
+    #[test]
+    fn chunks_are_aligned_and_bodies_lie_where_the_layout_says() {
+        for bodies in [&[10usize][..], &[1000; 3], &[1000; 100], &[16; 4000], &[1 << 20], &[3 << 20]] {
+            let mut chunk = chunk_of(bodies);
+            let (start, end) = chunk.assemble();
+            assert_eq!(chunk.bodies.buffer[start..].as_ptr().align_offset(BLOCK), 0);
+            assert_eq!((end - start) % BLOCK, 0);
+            assert_eq!(end - start, chunk.len);
+            let mut at = start + chunk.bodies_off;
+            for (n, len) in bodies.iter().enumerate() {
+                assert!(chunk.bodies.buffer[at..at + len].iter().all(|b| *b == (n % 250) as u8), "body {n}");
+                at += len;
+            }
+        }
+    }
+
+    #[test]
+    fn one_small_message_is_one_block() {
+        assert_eq!(chunk_of(&[1024]).len, BLOCK);
+    }
+}

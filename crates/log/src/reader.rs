@@ -1,0 +1,251 @@
+//! The reader thread: brings messages back from the files, outside every lock, and tells the listener.
+
+use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
+use crate::disk::read_exact_at;
+use crate::entry::{BodyAt, Head};
+use crate::files::LogFile;
+use crate::index::{ChunkAt, FileIndex, Position, Walk};
+use crate::shared::Shared;
+use bytes::Bytes;
+use narumq_model::{FormatId, ObjectId, Seq, SeqRange, Time};
+use std::io;
+use std::sync::mpsc::Receiver;
+
+/// A wish for messages of one queue out of one file.
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// The queue.
+    pub object: ObjectId,
+    /// The file.
+    pub file: u64,
+    /// What is wanted, ascending, not overlapping.
+    pub wanted: Vec<SeqRange>,
+    /// Body bytes after which to stop, at least one message is read.
+    pub bytes_max: u64,
+    /// Where the last read of this queue in this file stopped.
+    pub walk: Walk,
+}
+
+/// A message as the log keeps it.
+#[derive(Clone, Debug)]
+pub struct StoredMessage {
+    /// Its number in the queue.
+    pub seq: Seq,
+    /// When it was put there.
+    pub time: Time,
+    /// Priority.
+    pub priority: u8,
+    /// When it dies of age.
+    pub expires_at: Time,
+    /// When it becomes visible.
+    pub visible_at: Time,
+    /// Whose property bytes it carries.
+    pub format: FormatId,
+    /// How many property bytes stand before the payload.
+    pub props_len: u32,
+    /// The kind's data: names and envelope.
+    pub data: Vec<u8>,
+    /// Property bytes and payload; `None` if they are damaged on the disk.
+    pub body: Option<Bytes>,
+}
+
+/// How a read ended.
+#[derive(Debug)]
+pub struct ReadDone {
+    /// The queue.
+    pub object: ObjectId,
+    /// The file.
+    pub file: u64,
+    /// The messages, ascending. Those of `wanted` up to `through` that are missing are not in the file.
+    pub messages: Vec<StoredMessage>,
+    /// Everything wanted up to here has been looked for; `None` if nothing was.
+    pub through: Option<Seq>,
+    /// Where to go on.
+    pub walk: Walk,
+    /// Why nothing more can be read from this file, if so.
+    pub error: Option<String>,
+}
+
+/// How far heads are read at once.
+const HEADS_AT_ONCE: usize = 64 << 10;
+/// Bodies nearer to each other than this are read in one go.
+const GAP: u64 = 16 << 10;
+/// What one read of bodies takes at most, unless one body is larger.
+const SPAN: u64 = 1 << 20;
+
+/// Serves requests until all senders are gone.
+pub(crate) fn run(shared: &Shared, requests: &Receiver<ReadRequest>) {
+    while let Ok(request) = requests.recv() {
+        let done = read(shared, &request);
+        if let Some(listener) = shared.listener.get() {
+            listener.read_done(done);
+        }
+    }
+}
+
+/// Reads now, on the caller's thread.
+pub(crate) fn read(shared: &Shared, request: &ReadRequest) -> ReadDone {
+    let mut done = ReadDone {
+        object: request.object,
+        file: request.file,
+        messages: Vec::new(),
+        through: None,
+        walk: request.walk,
+        error: None,
+    };
+    if let Err(error) = fill(shared, request, &mut done) {
+        done.error = Some(error.to_string());
+    }
+    done
+}
+
+fn fill(shared: &Shared, request: &ReadRequest, done: &mut ReadDone) -> io::Result<()> {
+    let file = shared.files.get(request.file).ok_or_else(|| io::Error::other("the file is gone"))?;
+    let (positions, walks, chunks, ended) = locate(shared, &file, request)?;
+    let mut at = 0;
+    let mut bytes = 0;
+    while at < positions.len() && bytes < request.bytes_max {
+        let chunk = chunks[positions[at].chunk as usize];
+        let same = positions[at..].iter().take_while(|p| p.chunk == positions[at].chunk).count();
+        bytes += read_chunk(&file, chunk, &positions[at..at + same], request.bytes_max - bytes, done)?;
+        at = positions.len().min(at + same);
+    }
+    if let Some(last) = done.messages.last().map(|m| m.seq) {
+        done.through = Some(last);
+        done.walk = walks[done.messages.len() - 1];
+    }
+    if ended && done.messages.len() == positions.len() {
+        done.through = request.wanted.last().map(|r| r.last);
+    }
+    Ok(())
+}
+
+/// What was located: positions, the walk behind each, the file's chunks, and whether the run ended.
+type Located = (Vec<Position>, Vec<Walk>, Vec<ChunkAt>, bool);
+
+fn locate(shared: &Shared, file: &LogFile, request: &ReadRequest) -> io::Result<Located> {
+    {
+        let latch = shared.latch();
+        if latch.place.file.number() == request.file {
+            let (found, walks, ended) = positions(&latch.index, request);
+            return Ok((found, walks, latch.index.chunks.clone(), ended));
+        }
+    }
+    let index = shared.files.index(file)?;
+    let (found, walks, ended) = positions(&index, request);
+    Ok((found, walks, index.chunks.clone(), ended))
+}
+
+/// Messages located at once.
+const LOCATED_MAX: usize = 4096;
+/// Smallest message assumed when it is guessed how many to locate.
+const MESSAGE_BYTES_MIN: u64 = 64;
+
+fn positions(index: &FileIndex, request: &ReadRequest) -> (Vec<Position>, Vec<Walk>, bool) {
+    let (mut found, mut walks) = (Vec::new(), Vec::new());
+    let Some(run) = index.run(request.object) else { return (found, walks, true) };
+    let mut walk = request.walk;
+    let mut wanted = request.wanted.iter().peekable();
+    let most = ((request.bytes_max / MESSAGE_BYTES_MIN) as usize).clamp(1, LOCATED_MAX);
+    while let Some(position) = run.next(&mut walk) {
+        while wanted.peek().is_some_and(|r| r.last < position.seq) {
+            wanted.next();
+        }
+        match wanted.peek() {
+            None => return (found, walks, true),
+            Some(range) if range.contains(position.seq) => {
+                found.push(position);
+                walks.push(walk);
+                if found.len() == most {
+                    return (found, walks, false);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    (found, walks, true)
+}
+
+/// Reads the messages at `positions`, all in one chunk, until `bytes_max` is passed; returns the body bytes read.
+fn read_chunk(
+    file: &LogFile,
+    chunk: ChunkAt,
+    positions: &[Position],
+    bytes_max: u64,
+    done: &mut ReadDone,
+) -> io::Result<u64> {
+    let start = u64::from(chunk.block) * BLOCK as u64;
+    let header = ChunkHeader::read(&read_exact_at(file.file.as_ref(), HEADER, start)?)
+        .filter(|h| h.generation == file.used.generation())
+        .ok_or_else(|| io::Error::other("a chunk of the index is not in the file"))?;
+    let mut at = 0;
+    let mut bytes = 0;
+    while at < positions.len() && bytes < bytes_max {
+        let from = positions[at].head as usize;
+        let heads_len = (header.head_len as usize - from).min(HEADS_AT_ONCE.max(1));
+        let mut heads = read_exact_at(file.file.as_ref(), heads_len, start + (HEADER + from) as u64)?;
+        let mut metas = Vec::new();
+        while at < positions.len() && bytes < bytes_max {
+            let mut head_at = positions[at].head as usize - from;
+            if head_at >= heads.len() {
+                break;
+            }
+            let Some(head) = Head::read(&heads, &mut head_at, header.base_time) else { break };
+            let body = head.body.unwrap_or_default();
+            bytes += body.len;
+            metas.push((stored(positions[at].seq, &head), body));
+            at += 1;
+        }
+        if metas.is_empty() {
+            // One head longer than the window: read all that is left of the heads.
+            heads = read_exact_at(file.file.as_ref(), header.head_len as usize - from, start + (HEADER + from) as u64)?;
+            let head = Head::read(&heads, &mut 0, header.base_time)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a head is damaged"))?;
+            let body = head.body.unwrap_or_default();
+            bytes += body.len;
+            metas.push((stored(positions[at].seq, &head), body));
+            at += 1;
+        }
+        read_bodies(file, start + u64::from(chunk.bodies_off), metas, done)?;
+    }
+    Ok(bytes)
+}
+
+fn stored(seq: Seq, head: &Head<'_>) -> StoredMessage {
+    StoredMessage {
+        seq,
+        time: head.entry.time,
+        priority: head.entry.priority,
+        expires_at: head.entry.expires_at,
+        visible_at: head.entry.visible_at,
+        format: head.entry.format,
+        props_len: head.entry.props_len,
+        data: head.entry.data.to_vec(),
+        body: None,
+    }
+}
+
+/// Reads bodies, neighbours in one go, and checks each one's CRC.
+fn read_bodies(file: &LogFile, base: u64, metas: Vec<(StoredMessage, BodyAt)>, done: &mut ReadDone) -> io::Result<()> {
+    let mut metas = metas.into_iter().peekable();
+    while let Some(first) = metas.next() {
+        let (from, mut to) = (first.1.offset, first.1.offset + first.1.len);
+        let mut group = vec![first];
+        while let Some((_, body)) = metas.peek() {
+            let end = body.offset + body.len;
+            if body.offset < from || body.offset > to + GAP || end.max(to) - from > SPAN {
+                break;
+            }
+            to = to.max(end);
+            group.extend(metas.next());
+        }
+        let bytes = Bytes::from(read_exact_at(file.file.as_ref(), (to - from) as usize, base + from)?);
+        for (mut message, body) in group {
+            let at = (body.offset - from) as usize;
+            let slice = bytes.slice(at..at + body.len as usize);
+            message.body = (crc32c(&slice) == body.crc).then_some(slice);
+            done.messages.push(message);
+        }
+    }
+    Ok(())
+}

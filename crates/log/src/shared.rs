@@ -1,0 +1,139 @@
+//! What the threads of a log share.
+
+use crate::config::{Listener, Options};
+use crate::files::{FileUse, Files};
+use crate::housekeeper::Task;
+use crate::index::FileIndex;
+use crate::latch::Latch;
+use crate::reader::ReadRequest;
+use narumq_model::{Epoch, Lsn};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) epoch: Epoch,
+    pub(crate) files: Files,
+    latch: Mutex<Latch>,
+    wake: Condvar,
+    pub(crate) written: AtomicU64,
+    synced: AtomicU64,
+    durable: AtomicU64,
+    pub(crate) pending: AtomicU64,
+    pub(crate) bytes_written: AtomicU64,
+    pub(crate) low_on_disk: AtomicBool,
+    look_at: AtomicU64,
+    failure: OnceLock<String>,
+    pub(crate) listener: OnceLock<Arc<dyn Listener>>,
+    pub(crate) reads: Mutex<Option<Sender<ReadRequest>>>,
+    pub(crate) tasks: Mutex<Option<Sender<Task>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(options: Options, epoch: Epoch, files: Files, latch: Latch, durable: Lsn) -> Self {
+        Self {
+            options,
+            epoch,
+            files,
+            latch: Mutex::new(latch),
+            wake: Condvar::new(),
+            written: AtomicU64::new(durable.0),
+            synced: AtomicU64::new(durable.0),
+            durable: AtomicU64::new(durable.0),
+            pending: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+            low_on_disk: AtomicBool::new(false),
+            look_at: AtomicU64::new(0),
+            failure: OnceLock::new(),
+            listener: OnceLock::new(),
+            reads: Mutex::new(None),
+            tasks: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn latch(&self) -> MutexGuard<'_, Latch> {
+        self.latch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn wait<'a>(&self, latch: MutexGuard<'a, Latch>, at_most: Option<Duration>) -> MutexGuard<'a, Latch> {
+        match at_most {
+            Some(time) => self.wake.wait_timeout(latch, time).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.wake.wait(latch).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Wakes the writer thread if it waits.
+    pub(crate) fn wake_writer(&self, latch: &mut Latch) {
+        if latch.writer_waits {
+            latch.writer_waits = false;
+            self.wake.notify_one();
+        }
+    }
+
+    /// What positive answers may speak of.
+    pub(crate) fn durable(&self) -> Lsn {
+        Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    /// What is on the disk for sure, whatever the durability class.
+    pub(crate) fn synced(&self) -> Lsn {
+        Lsn(self.synced.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn tell_synced(&self, lsn: Lsn) {
+        self.synced.fetch_max(lsn.0, Ordering::AcqRel);
+        self.tell_durable(lsn);
+        let look = self.look_at.load(Ordering::Acquire);
+        if look != 0 && look <= lsn.0 {
+            self.look_at.store(0, Ordering::Release);
+            self.task(Task::Look);
+        }
+    }
+
+    /// The housekeeper wants to look again once `lsn` is synced; `Lsn(0)` = not at all. Asks for the sync.
+    pub(crate) fn look_at(&self, lsn: Lsn) {
+        self.look_at.store(lsn.0, Ordering::Release);
+        if lsn > self.synced() {
+            let mut latch = self.latch();
+            latch.wanted = latch.wanted.max(lsn);
+            self.wake_writer(&mut latch);
+        } else if lsn > Lsn(0) && self.look_at.swap(0, Ordering::AcqRel) != 0 {
+            self.task(Task::Look);
+        }
+    }
+
+    pub(crate) fn tell_durable(&self, lsn: Lsn) {
+        if self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0
+            && let Some(listener) = self.listener.get()
+        {
+            listener.durable(lsn);
+        }
+    }
+
+    /// The first failure is the one that is told.
+    pub(crate) fn fail(&self, why: &str) {
+        if self.failure.set(why.to_owned()).is_ok()
+            && let Some(listener) = self.listener.get()
+        {
+            listener.failed(why);
+        }
+    }
+
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// A file has been sealed: its round is due, and a new spare may be.
+    pub(crate) fn sealed(&self, file: Arc<FileUse>, index: &Arc<FileIndex>) {
+        self.task(Task::Sealed(file, index.clone()));
+    }
+
+    pub(crate) fn task(&self, task: Task) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tasks) = tasks.as_ref() {
+            let _ = tasks.send(task);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A log that is closed, killed or cut off gives back what was durable.
+
+use narumq_log::disk::Disk;
+use narumq_log::disk::memory::MemoryDisk;
+use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run};
+use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+#[derive(Default)]
+struct Seen(Vec<(Lsn, Kind, ObjectId, Seq)>);
+
+impl Recover for Seen {
+    fn state(&mut self, _: ObjectId, _: Lsn, _: &[u8]) {}
+    fn run(&mut self, _: ObjectId, _: &Arc<FileUse>, _: &Run) {}
+    fn entry(&mut self, _: &Arc<FileUse>, lsn: Lsn, head: &Head<'_>) {
+        self.0.push((lsn, head.entry.kind, head.entry.object, head.entry.seq));
+    }
+}
+
+struct Tell(Mutex<Sender<Lsn>>, Mutex<Sender<ReadDone>>);
+
+impl Listener for Tell {
+    fn durable(&self, lsn: Lsn) {
+        let _ = self.0.lock().unwrap().send(lsn);
+    }
+    fn read_done(&self, done: ReadDone) {
+        let _ = self.1.lock().unwrap().send(done);
+    }
+    fn failed(&self, why: &str) {
+        panic!("{why}");
+    }
+    fn checkpoint(&self, _: ObjectId) {}
+    fn live(&self, _: ObjectId, within: SeqRange) -> Vec<SeqRange> {
+        vec![within]
+    }
+    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+}
+
+fn given(disk: &Arc<MemoryDisk>) -> Given {
+    let mut n = 0u64;
+    let random = Box::new(move || {
+        n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        n
+    });
+    Given { disk: disk.clone() as Arc<dyn Disk>, random }
+}
+
+#[test]
+fn what_was_synced_comes_back_and_can_be_read() {
+    let disk = Arc::new(MemoryDisk::default());
+    let options =
+        Options { file_bytes: 64 << 10, first_file_bytes: 64 << 10, chunk_bytes: 8 << 10, ..Options::default() };
+    let mut seen = Seen::default();
+    let log = Log::open(options.clone(), given(&disk), Time(1), &mut seen).unwrap();
+    assert!(seen.0.is_empty());
+    let (told, durable) = channel();
+    let (done, reads) = channel();
+    log.start(Arc::new(Tell(Mutex::new(told), Mutex::new(done)))).unwrap();
+    let body = vec![9u8; 1000];
+    let mut last = Lsn(0);
+    let mut files = Vec::new();
+    for n in 1..=300u64 {
+        let mut entry = Entry::new(Kind::Enqueue, ObjectId(7), Time(100 + n));
+        entry.seq = Seq(n);
+        entry.body = &body;
+        entry.data = b"names";
+        let at = log.append(&entry);
+        log.file_use(at.file).unwrap().add_live(1);
+        last = at.lsn;
+        files.push(at.file);
+    }
+    log.want_sync(last);
+    while durable.recv().unwrap() < last {}
+    assert!(files.last().unwrap() > &3, "many files were filled");
+    let ask = |file: u64, first: u64, last: u64| {
+        let wanted = vec![SeqRange { first: Seq(first), last: Seq(last) }];
+        log.read(ReadRequest { object: ObjectId(7), file, wanted, bytes_max: 1 << 20, walk: Default::default() });
+        reads.recv().unwrap()
+    };
+    for file in [files[0], *files.last().unwrap()] {
+        let expected: Vec<u64> = (1..=300).filter(|n| files[*n as usize - 1] == file).collect();
+        let read = ask(file, 1, 300);
+        assert_eq!(read.error, None);
+        assert_eq!(read.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), expected);
+        assert!(read.messages.iter().all(|m| m.body.as_deref() == Some(&body[..]) && m.data == b"names"));
+    }
+    log.close(Time(9_999));
+    drop(log);
+    let mut seen = Seen::default();
+    let log = Log::open(options, given(&disk), Time(1), &mut seen).unwrap();
+    assert!(log.ended().clean);
+    assert_eq!(log.ended().time, Time(9_999));
+    let messages: Vec<u64> = seen.0.iter().filter(|s| s.1 == Kind::Enqueue).map(|s| s.3.0).collect();
+    assert!(messages.ends_with(&[298, 299, 300]), "rounds may have covered the first files: {messages:?}");
+    assert_eq!(log.epoch().0, 2);
+}
