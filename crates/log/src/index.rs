@@ -55,6 +55,13 @@ pub struct Walk {
     seq: u64,
 }
 
+impl Walk {
+    /// Whether `seq` is still to come on this walk.
+    pub fn is_before(&self, seq: Seq) -> bool {
+        self.seq < seq.0
+    }
+}
+
 /// One chunk of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkAt {
