@@ -1,1 +1,276 @@
 //! Exchanges, bindings, queues and cursors over the log; synchronous, with `now` as an argument.
+//!
+//! [`Broker`] is shared by reference between the workers; no call blocks on the disk. What must wait for it gets an
+//! [`Lsn`] to wait for. Locks, in this order: catalog → vhosts → one vhost → queues ascending by id → append latch → mailbox.
+#![forbid(unsafe_code)]
+
+mod bury;
+mod catalog;
+mod codec;
+mod consume;
+mod core;
+mod declare;
+mod envelope;
+pub mod error;
+mod event;
+mod exchange;
+mod open;
+mod publish;
+mod queue;
+mod route;
+mod topology;
+mod turn;
+mod users;
+
+pub use declare::{Declared, ExchangeSpec, QueueSpec};
+pub use error::*;
+pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
+pub use open::{OpenError, Settings};
+pub use publish::{Published, TxPublish, TxSettle};
+pub use queue::QueueCounts;
+pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
+pub use queue::settle::{Got, Outcome};
+pub use route::{Route, RouteQuery};
+pub use topology::Vhost;
+pub use turn::Turn;
+
+use crate::core::{Core, lock};
+use crate::queue::Queue;
+use narumq_model::{BindingDefinition, ExchangeDefinition, Lsn, Name, ObjectId, QueueDefinition, SessionId, Time};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use users::Users;
+
+/// A user that proved who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its name.
+    pub name: Name,
+    /// Its tags, such as `administrator`.
+    pub tags: Vec<Name>,
+}
+
+/// A queue by handle. It may have been deleted meanwhile; operations then find nothing.
+#[derive(Clone, Debug)]
+pub struct QueueHandle(pub(crate) Arc<Queue>);
+
+impl QueueHandle {
+    /// As it was declared.
+    pub fn definition(&self) -> &QueueDefinition {
+        &self.0.definition
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.0.definition.name
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ObjectId {
+        self.0.definition.id
+    }
+
+    /// The name of its vhost.
+    pub fn vhost(&self) -> &Name {
+        &self.0.vhost
+    }
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) core: Arc<Core>,
+    pub(crate) settings: Settings,
+    vhosts: RwLock<HashMap<Name, Vhost>>,
+    users: RwLock<Users>,
+    version: AtomicU64,
+    next_object: AtomicU64,
+    /// Changes of the catalog, one at a time; guards the LSN of the last one.
+    catalog: Mutex<()>,
+    catalog_lsn: AtomicU64,
+    exclusive: Mutex<HashMap<SessionId, Vec<Arc<Queue>>>>,
+    pressure: AtomicU64,
+}
+
+impl Broker {
+    /// Where sessions' events are.
+    pub fn mailboxes(&self) -> &Mailboxes {
+        &self.core.mailboxes
+    }
+
+    /// Ends a turn: asks the log to sync what answers wait for, wakes the other workers.
+    pub fn end_turn(&self, turn: &mut Turn) {
+        self.core.note_time(turn.now);
+        let sync = turn.take_sync();
+        if sync > Lsn(0) {
+            self.core.log.want_sync(sync);
+        }
+        self.core.mailboxes.wake_marked(turn);
+    }
+
+    /// Positive answers may speak of everything up to here.
+    pub fn durable(&self) -> Lsn {
+        self.core.log.durable()
+    }
+
+    /// Whether publishers should wait a moment: too much is on its way to the disk. Look again at `Event::Durable`.
+    pub fn congested(&self) -> bool {
+        self.core.log.congested()
+    }
+
+    /// What is short.
+    pub fn pressure(&self) -> Pressure {
+        let bits = self.pressure.load(Ordering::Relaxed);
+        Pressure { memory: bits & 1 != 0, disk: bits & 2 != 0 || self.core.log.low_on_disk() }
+    }
+
+    /// Tells what is short; every session learns of a change through [`Event::Pressure`].
+    pub fn set_memory_pressure(&self, short: bool) {
+        self.pressure.store(u64::from(short), Ordering::Relaxed);
+    }
+
+    /// Why the log has ended for good, if it has.
+    pub fn failed(&self) -> Option<String> {
+        self.core.log.failure().map(str::to_owned)
+    }
+
+    /// Earliest instant at which [`advance`](Self::advance) has something to do.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.core.next_deadline()
+    }
+
+    /// Does what is due: messages and queues die of age.
+    pub fn advance(&self, turn: &mut Turn) {
+        for id in self.core.due(turn.now) {
+            let Some(queue) = self.core.queue(id) else { continue };
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.on_deadline(&queue, &self.core, turn);
+                if state.outlived(&queue, turn.now) {
+                    turn.unused.push(queue.clone());
+                }
+            }
+        }
+        self.after(turn);
+    }
+
+    /// Largest message accepted, in payload bytes.
+    pub fn message_bytes_max(&self) -> u64 {
+        self.settings.message_bytes_max
+    }
+
+    /// Counts changes of what leads where: a route resolved under another version must be resolved again.
+    #[inline]
+    pub fn topology_version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Where a message goes that a client publishes.
+    pub fn route(&self, vhost: &Vhost, query: &RouteQuery<'_>) -> Result<Route, RouteError> {
+        route::route(vhost, &vhost.read(), query, false)
+    }
+
+    /// Who one is, by password. `loopback`: whether the connection comes over loopback.
+    pub fn authenticate(&self, user: &str, password: &[u8], loopback: bool) -> Result<User, AuthenticateError> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).authenticate(user, password, loopback)
+    }
+
+    /// Enters a vhost.
+    pub fn open_vhost(&self, name: &str, _user: &User) -> Result<Vhost, OpenVhostError> {
+        self.vhost(name).ok_or_else(|| NoSuchVhost { vhost: name.into() }.into())
+    }
+
+    pub(crate) fn vhost(&self, name: &str) -> Option<Vhost> {
+        self.vhosts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// All vhosts, by name.
+    pub fn vhosts(&self) -> Vec<Vhost> {
+        let mut vhosts: Vec<_> = self.vhosts.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        vhosts.sort_by(|a, b| a.name().cmp(b.name()));
+        vhosts
+    }
+
+    /// All users: name and tags.
+    pub fn users(&self) -> Vec<User> {
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+        users.iter().map(|a| User { name: a.name().clone(), tags: a.tags().to_vec() }).collect()
+    }
+
+    /// All queues of a vhost, by name.
+    pub fn queues(&self, vhost: &Vhost) -> Vec<QueueHandle> {
+        let mut queues: Vec<_> = vhost.read().queues.values().cloned().map(QueueHandle).collect();
+        queues.sort_by(|a, b| a.name().cmp(b.name()));
+        queues
+    }
+
+    /// All exchanges of a vhost but the default one, by name.
+    pub fn exchanges(&self, vhost: &Vhost) -> Vec<Arc<ExchangeDefinition>> {
+        let mut exchanges: Vec<_> = vhost.read().exchanges.values().map(|e| e.definition.clone()).collect();
+        exchanges.sort_by(|a, b| a.name.cmp(&b.name));
+        exchanges
+    }
+
+    /// All bindings of a vhost but those of the default exchange, by source, destination and key.
+    pub fn bindings(&self, vhost: &Vhost) -> Vec<BindingDefinition> {
+        let mut bindings: Vec<_> = vhost.read().bindings().collect();
+        bindings.sort_by(|a, b| (&a.source, end(a), &a.key).cmp(&(&b.source, end(b), &b.key)));
+        bindings
+    }
+
+    /// Bytes written to the log's files since the start, prefilling left out.
+    pub fn log_bytes_written(&self) -> u64 {
+        self.core.log.bytes_written()
+    }
+
+    /// Memory of ready messages over all queues, in bytes.
+    pub fn window_bytes(&self) -> u64 {
+        self.core.window.load(Ordering::Relaxed)
+    }
+
+    /// The connection is gone: its exclusive queues go. Returns the LSN that makes it durable.
+    pub fn close_session(&self, session: SessionId, turn: &mut Turn) -> Lsn {
+        let owned = lock(&self.exclusive).remove(&session).unwrap_or_default();
+        let mut lsn = Lsn(0);
+        for queue in owned {
+            let Some(vhost) = self.vhost(&queue.vhost) else { continue };
+            let _catalog = self.catalog_lock();
+            let mut state = vhost.write();
+            if state.queues.get(&queue.definition.name).is_some_and(|q| Arc::ptr_eq(q, &queue)) {
+                lsn = lsn.max(self.remove_queue(&vhost, &mut state, &queue, turn).1);
+            }
+        }
+        self.after(turn);
+        lsn
+    }
+
+    /// Ends the log in order. Nothing may be called after.
+    pub fn close(&self, now: Time) {
+        self.core.log.close(now);
+    }
+
+    fn own(&self, session: SessionId, queue: Arc<Queue>) {
+        lock(&self.exclusive).entry(session).or_default().push(queue);
+    }
+
+    fn catalog_lock(&self) -> MutexGuard<'_, ()> {
+        lock(&self.catalog)
+    }
+
+    /// An answer about something that was already there waits for the change that made it.
+    fn last_catalog_lsn(&self) -> Lsn {
+        Lsn(self.catalog_lsn.load(Ordering::Acquire))
+    }
+
+    fn note_catalog(&self, lsn: Lsn) -> Lsn {
+        self.catalog_lsn.fetch_max(lsn.0, Ordering::AcqRel);
+        lsn
+    }
+}
+
+fn end(binding: &BindingDefinition) -> &Name {
+    match &binding.destination {
+        narumq_model::Destination::Queue(name) | narumq_model::Destination::Exchange(name) => name,
+    }
+}

@@ -37,8 +37,6 @@ pub struct Death {
     pub exchange: Bytes,
     /// The routing keys it had come with.
     pub keys: Vec<Bytes>,
-    /// The time to live it was published with, as the origin wrote it, if that is what killed it.
-    pub original_expiration: Option<Bytes>,
 }
 
 /// What one copy of a message has of its own once it differs from what was published.
@@ -52,8 +50,6 @@ pub struct Envelope {
     pub deaths: Vec<Death>,
     /// The very first death: queue, reason, exchange.
     pub first_death: Option<(Name, DeathReason, Bytes)>,
-    /// The per-message time to live no longer applies (it was dead-lettered).
-    pub expiration_removed: bool,
 }
 
 /// A message: cheap to clone, its bytes immutable.
@@ -127,6 +123,12 @@ impl Message {
             Some(key) => key,
             None => &self.data[self.exchange_len as usize..][..self.key_len as usize],
         }
+    }
+
+    /// Exchange and routing key as published, whatever the envelope says.
+    pub fn published_names(&self) -> (&[u8], &[u8]) {
+        let (exchange, rest) = self.data.split_at(self.exchange_len as usize);
+        (exchange, &rest[..self.key_len as usize])
     }
 
     /// All routing keys, the told one first.

@@ -1,0 +1,142 @@
+//! Dead messages move to where the dead go, whole in their old queue or whole in the new ones.
+
+use crate::Broker;
+use crate::queue::admit::enqueue;
+use crate::queue::{Dead, Queue, QueueState};
+use crate::route::{RouteQuery, Targets, route};
+use crate::turn::Turn;
+use bytes::Bytes;
+use narumq_log::{Entry, Kind};
+use narumq_model::{Death, DeathReason, Envelope, Headers, Lsn, Message, ObjectId, Seq, Time};
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard};
+
+impl Broker {
+    /// What a call owes before it returns: the dead are buried, unused queues deleted. Burying may kill in turn.
+    #[inline]
+    pub(crate) fn after(&self, turn: &mut Turn) {
+        while !turn.dead.is_empty() || !turn.unused.is_empty() {
+            for dead in std::mem::take(&mut turn.dead) {
+                self.bury(dead, turn);
+            }
+            for queue in std::mem::take(&mut turn.unused) {
+                self.delete_unused(&queue, turn);
+            }
+        }
+    }
+
+    fn bury(&self, dead: Dead, turn: &mut Turn) {
+        let Dead { queue, seq, mut message, reason } = dead;
+        let exchange = queue.definition.policy.dead_letter_exchange.clone();
+        let envelope = after_death(&queue, &message, reason, turn.now);
+        message.set_envelope(envelope);
+        message.expires_at = Time::NEVER;
+        (message.failures, message.hand_overs) = (0, 0);
+        let targets = exchange.map_or_else(Targets::new, |exchange| self.grave(&queue, &exchange, &message));
+        self.move_message(&queue, seq, &message, &targets, turn);
+    }
+
+    /// The queues a dead message goes to, those left out that would make it go in circles.
+    fn grave(&self, queue: &Queue, exchange: &str, message: &Message) -> Targets {
+        let Some(vhost) = self.vhost(&queue.vhost) else { return Targets::new() };
+        let keys = message.keys();
+        let keys: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
+        let headers = || self.headers_of(message);
+        let query = RouteQuery { exchange: exchange.as_bytes(), keys: &keys, headers: &headers };
+        let Ok(route) = route(&vhost, &vhost.read(), &query, true) else { return Targets::new() };
+        let deaths = message.envelope().map_or(&[][..], |e| &e.deaths);
+        route.targets.iter().filter(|target| !circles(deaths, &target.definition.name)).cloned().collect()
+    }
+
+    fn headers_of(&self, message: &Message) -> Headers {
+        self.settings.headers_of.map_or_else(Headers::default, |read| read(message.format, message.props()))
+    }
+
+    /// Removes from the source and enters in the targets as one group. A purge or deletion in the gap wins.
+    fn move_message(
+        &self,
+        source: &Arc<Queue>,
+        seq: Option<Seq>,
+        message: &Message,
+        targets: &Targets,
+        turn: &mut Turn,
+    ) {
+        let mut queues: BTreeMap<ObjectId, &Arc<Queue>> = targets.iter().map(|q| (q.id(), q)).collect();
+        queues.insert(source.id(), source);
+        let mut locked: BTreeMap<ObjectId, (&Arc<Queue>, MutexGuard<'_, QueueState>)> =
+            queues.into_iter().map(|(id, queue)| (id, (queue, queue.lock()))).collect();
+        let mut removed = None;
+        if let Some(seq) = seq {
+            let Some((_, state)) = locked.get_mut(&source.id()) else { return };
+            if state.deleted || !state.leave(seq, message.payload_len() as u64) {
+                return;
+            }
+            removed = state.take_gone();
+        }
+        let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
+        for target in targets {
+            let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
+            if !state.deleted && state.admits(&queue.definition.policy, message.payload_len()) {
+                let mut copy = message.clone();
+                queue.prepare(&mut copy, turn.now);
+                copies.push((target.id(), state.take_seq(), copy));
+            }
+        }
+        let journals = |id: &ObjectId, copy: &Message| locked.get(id).is_some_and(|(q, _)| q.journals(copy));
+        let journaled: Vec<_> = copies.iter().filter(|(id, _, copy)| journals(id, copy)).collect();
+        let mut datas = vec![Vec::new(); journaled.len()];
+        let mut entries = Vec::with_capacity(journaled.len() + 1);
+        entries.extend(removed.iter().map(|data| Entry::new(Kind::Remove, source.id(), turn.now).with_data(data)));
+        for ((id, seq, copy), data) in journaled.iter().zip(&mut datas) {
+            entries.push(enqueue(*id, *seq, &[], copy, turn.now, data));
+        }
+        let appended = (!entries.is_empty()).then(|| self.core.log.append_group(&entries));
+        let lies: Vec<_> = journaled.iter().map(|(id, seq, _)| (*id, *seq)).collect();
+        if let Some(appended) = appended {
+            for (id, seq) in lies {
+                if let Some((_, state)) = locked.get_mut(&id) {
+                    state.lies_in(&self.core, seq, appended.file);
+                }
+            }
+        }
+        for (id, seq, copy) in copies {
+            if let Some((queue, state)) = locked.get_mut(&id) {
+                let lsn = appended.filter(|_| queue.journals(&copy)).map_or(Lsn(0), |a| a.lsn);
+                state.push(seq, lsn, copy);
+                state.settle_in(queue, &self.core, turn);
+            }
+        }
+    }
+}
+
+/// What a message carries after it died in `queue`.
+fn after_death(queue: &Queue, message: &Message, reason: DeathReason, now: Time) -> Envelope {
+    let policy = &queue.definition.policy;
+    let name = &queue.definition.name;
+    let old = message.envelope();
+    let exchange = Bytes::copy_from_slice(message.exchange());
+    let keys = message.keys();
+    let mut deaths = old.map(|e| e.deaths.clone()).unwrap_or_default();
+    let again = deaths.iter().position(|d| d.queue == *name && d.reason == reason);
+    let death = match again.map(|at| deaths.remove(at)) {
+        Some(death) => Death { count: death.count + 1, time: now, ..death },
+        None => {
+            Death { queue: name.clone(), reason, count: 1, time: now, exchange: exchange.clone(), keys: keys.clone() }
+        }
+    };
+    deaths.insert(0, death);
+    let first = old.and_then(|e| e.first_death.clone()).unwrap_or_else(|| (name.clone(), reason, exchange));
+    Envelope {
+        exchange: policy.dead_letter_exchange.as_ref().map(|x| Bytes::copy_from_slice(x.as_bytes())),
+        keys: policy.dead_letter_key.clone().map_or(keys, |key| vec![key]),
+        deaths,
+        first_death: Some(first),
+    }
+}
+
+/// Whether a message with this history would go in circles through `target`: it died there before, and nobody has
+/// rejected it since.
+fn circles(deaths: &[Death], target: &str) -> bool {
+    let Some(at) = deaths.iter().position(|d| &*d.queue == target) else { return false };
+    deaths[..=at].iter().all(|d| d.reason != DeathReason::Rejected)
+}

@@ -1,0 +1,97 @@
+//! What every queue needs beside itself: the log, the mailboxes, the table by id, the deadlines.
+
+use crate::event::Mailboxes;
+use crate::queue::Queue;
+use foldhash::fast::RandomState;
+use narumq_log::Log;
+use narumq_model::{ObjectId, Time};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who is told when the log ends for good.
+type OnFailure = Arc<dyn Fn(&str) + Send + Sync>;
+
+pub(crate) struct Core {
+    pub(crate) log: Arc<Log>,
+    pub(crate) mailboxes: Mailboxes,
+    pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
+    /// Memory of ready messages over all queues, in bytes.
+    pub(crate) window: AtomicU64,
+    pub(crate) on_failure: OnceLock<OnFailure>,
+    deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
+    /// The time of the latest turn, for what the log's threads do.
+    time: AtomicU64,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Core({:?})", self.log)
+    }
+}
+
+impl Core {
+    pub(crate) fn new(log: Arc<Log>, workers: u16) -> Self {
+        Self {
+            log,
+            mailboxes: Mailboxes::new(workers),
+            queues: RwLock::default(),
+            window: AtomicU64::new(0),
+            on_failure: OnceLock::new(),
+            deadlines: Mutex::default(),
+            time: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn note_time(&self, now: Time) {
+        if now.0 > self.time.load(Ordering::Relaxed) {
+            self.time.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn time(&self) -> Time {
+        Time(self.time.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn queue(&self, id: ObjectId) -> Option<Arc<Queue>> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(crate) fn enter(&self, queue: Arc<Queue>) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(queue.definition.id, queue);
+    }
+
+    pub(crate) fn leave(&self, id: ObjectId) {
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// The queue wants to be looked at then. True if that is earlier than anything so far.
+    pub(crate) fn arm(&self, at: Time, id: ObjectId) -> bool {
+        let mut deadlines = lock(&self.deadlines);
+        let earlier = deadlines.peek().is_none_or(|Reverse((first, _))| at < *first);
+        deadlines.push(Reverse((at, id)));
+        earlier
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        lock(&self.deadlines).peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes what is due at `now`.
+    pub(crate) fn due(&self, now: Time) -> Vec<ObjectId> {
+        let mut deadlines = lock(&self.deadlines);
+        let mut due = Vec::new();
+        while deadlines.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            due.extend(deadlines.pop().map(|Reverse((_, id))| id));
+        }
+        due.sort_unstable();
+        due.dedup();
+        due
+    }
+}

@@ -1,0 +1,199 @@
+//! Messages come in: to one queue, to many at once, and as part of a transaction.
+
+use crate::Broker;
+use crate::queue::Queue;
+use crate::queue::admit::enqueue;
+use crate::queue::settle::Outcome;
+use crate::route::Route;
+use crate::turn::Turn;
+use crate::{QueueHandle, queue};
+use narumq_log::{Entry, Kind};
+use narumq_model::limits::TARGETS_PER_ENTRY_MAX;
+use narumq_model::{Lsn, Message, ObjectId, Seq, SessionId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard};
+
+/// What became of a publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// What must be durable before it may be confirmed; `Lsn(0)` = nothing.
+    pub lsn: Lsn,
+    /// At least one queue refused it.
+    pub refused: bool,
+}
+
+/// One settlement of a transaction.
+#[derive(Clone, Debug)]
+pub struct TxSettle {
+    /// The queue.
+    pub queue: QueueHandle,
+    /// The deliveries.
+    pub seqs: Vec<Seq>,
+    /// How they end.
+    pub outcome: Outcome,
+    /// The consumer whose prefetch they count against.
+    pub consumer: Option<u32>,
+}
+
+/// One publish of a transaction.
+#[derive(Clone, Debug)]
+pub struct TxPublish {
+    /// Where it goes.
+    pub route: Route,
+    /// The message.
+    pub message: Message,
+}
+
+type Locked<'a> = (&'a Arc<Queue>, MutexGuard<'a, queue::QueueState>);
+
+impl Broker {
+    /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
+    pub fn publish(&self, route: &Route, message: Message, turn: &mut Turn) -> Published {
+        let published = match route.targets.as_slice() {
+            [] => Published::default(),
+            [queue] => {
+                let (lsn, refused) = queue.publish(message, &self.core, turn);
+                Published { lsn, refused }
+            }
+            _ => self.publish_many(route, &message, turn),
+        };
+        self.after(turn);
+        published
+    }
+
+    /// One entry for all queues that journal the message: it is in all of them after a crash, or in none.
+    fn publish_many(&self, route: &Route, message: &Message, turn: &mut Turn) -> Published {
+        let mut published = Published::default();
+        for targets in route.targets.chunks(TARGETS_PER_ENTRY_MAX) {
+            let mut locked: Vec<Locked<'_>> = targets.iter().map(|q| (q, q.lock())).collect();
+            locked.retain(|(queue, state)| {
+                let admitted = state.admits(&queue.definition.policy, message.payload_len());
+                if !state.deleted && !admitted {
+                    published.refused = true;
+                    queue.refuse(message.clone(), turn);
+                }
+                !state.deleted && admitted
+            });
+            published.lsn = published.lsn.max(self.enter_all(&mut locked, message, turn));
+        }
+        published
+    }
+
+    /// Logs and enters a message in queues that are locked. Copies that differ in priority or expiry are entries of their
+    /// own: each head says what holds for its queue.
+    fn enter_all(&self, locked: &mut [Locked<'_>], message: &Message, turn: &mut Turn) -> Lsn {
+        let mut copies = Vec::with_capacity(locked.len());
+        let mut alike: BTreeMap<(u8, u64), Vec<usize>> = BTreeMap::new();
+        for (at, (queue, state)) in locked.iter_mut().enumerate() {
+            let mut copy = message.clone();
+            queue.prepare(&mut copy, turn.now);
+            let seq = state.take_seq();
+            if queue.journals(&copy) {
+                alike.entry((copy.priority, copy.expires_at.0)).or_default().push(at);
+            }
+            copies.push((seq, copy));
+        }
+        let mut lsn = Lsn(0);
+        if !alike.is_empty() {
+            let groups: Vec<Vec<(ObjectId, Seq)>> = alike
+                .values()
+                .map(|group| group.iter().map(|at| (locked[*at].0.id(), copies[*at].0)).collect())
+                .collect();
+            let mut datas = vec![Vec::new(); groups.len()];
+            let entries: Vec<Entry<'_>> = alike
+                .values()
+                .zip(&groups)
+                .zip(&mut datas)
+                .map(|((at, group), data)| {
+                    enqueue(group[0].0, group[0].1, &group[1..], &copies[at[0]].1, turn.now, data)
+                })
+                .collect();
+            let appended = self.core.log.append_group(&entries);
+            lsn = appended.lsn;
+            for at in alike.values().flatten() {
+                locked[*at].1.lies_in(&self.core, copies[*at].0, appended.file);
+            }
+        }
+        for ((queue, state), (seq, copy)) in locked.iter_mut().zip(copies) {
+            let journaled = queue.journals(&copy);
+            state.push(seq, if journaled { lsn } else { Lsn(0) }, copy);
+            state.settle_in(queue, &self.core, turn);
+        }
+        lsn
+    }
+
+    /// Settles and publishes as one group: after a crash all of it holds, or nothing.
+    pub fn transact(
+        &self,
+        settles: Vec<TxSettle>,
+        publishes: Vec<TxPublish>,
+        session: SessionId,
+        turn: &mut Turn,
+    ) -> Published {
+        let mut queues: BTreeMap<ObjectId, &Arc<Queue>> = BTreeMap::new();
+        queues.extend(settles.iter().map(|s| (s.queue.0.id(), &s.queue.0)));
+        queues.extend(publishes.iter().flat_map(|p| p.route.targets.iter()).map(|q| (q.id(), q)));
+        let mut locked: BTreeMap<ObjectId, Locked<'_>> =
+            queues.into_iter().map(|(id, queue)| (id, (queue, queue.lock()))).collect();
+        for settle in &settles {
+            if let Some((queue, state)) = locked.get_mut(&settle.queue.0.id()) {
+                let who = (session, settle.consumer);
+                state.settle_quietly(queue, &self.core, turn, who, &settle.seqs, settle.outcome);
+            }
+        }
+        let mut published = Published::default();
+        let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
+        for TxPublish { route, message } in &publishes {
+            for target in route.targets.iter() {
+                let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
+                let coming = copies.iter().filter(|(id, ..)| *id == target.id()).count() as u64;
+                if state.deleted || !state.admits_after(&queue.definition.policy, message.payload_len(), coming) {
+                    published.refused |= !state.deleted;
+                    continue;
+                }
+                let mut copy = message.clone();
+                queue.prepare(&mut copy, turn.now);
+                copies.push((target.id(), state.take_seq(), copy));
+            }
+        }
+        published.lsn = self.log_transaction(&mut locked, &copies, turn);
+        for (id, seq, copy) in copies {
+            if let Some((queue, state)) = locked.get_mut(&id) {
+                let lsn = if queue.journals(&copy) { published.lsn } else { Lsn(0) };
+                state.push(seq, lsn, copy);
+            }
+        }
+        locked.values_mut().for_each(|(queue, state)| state.settle_in(queue, &self.core, turn));
+        drop(locked);
+        self.after(turn);
+        published
+    }
+
+    fn log_transaction(
+        &self,
+        locked: &mut BTreeMap<ObjectId, Locked<'_>>,
+        copies: &[(ObjectId, Seq, Message)],
+        turn: &mut Turn,
+    ) -> Lsn {
+        let removed: Vec<(ObjectId, Vec<u8>)> =
+            locked.iter_mut().filter_map(|(id, (_, state))| Some((*id, state.take_gone()?))).collect();
+        let journaled: Vec<_> =
+            copies.iter().filter(|(id, _, copy)| locked.get(id).is_some_and(|(q, _)| q.journals(copy))).collect();
+        if removed.is_empty() && journaled.is_empty() {
+            return Lsn(0);
+        }
+        let mut datas = vec![Vec::new(); journaled.len()];
+        let mut entries: Vec<Entry<'_>> =
+            removed.iter().map(|(id, data)| Entry::new(Kind::Remove, *id, turn.now).with_data(data)).collect();
+        for ((id, seq, copy), data) in journaled.iter().zip(&mut datas) {
+            entries.push(enqueue(*id, *seq, &[], copy, turn.now, data));
+        }
+        let appended = self.core.log.append_group(&entries);
+        for (id, seq, _) in &journaled {
+            if let Some((_, state)) = locked.get_mut(id) {
+                state.lies_in(&self.core, *seq, appended.file);
+            }
+        }
+        appended.lsn
+    }
+}

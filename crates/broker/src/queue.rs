@@ -1,0 +1,246 @@
+//! A queue: a message log and one work cursor. This file holds the state and the order of steps; each step has its own.
+//!
+//! publish: admit → log → lane → dispatch → overflow → expiry → chill.   settle: lease → gone | back | dead → dispatch.
+
+pub(crate) mod admit;
+pub(crate) mod consumers;
+mod dispatch;
+mod expiry;
+mod lane;
+mod leases;
+mod places;
+mod read;
+mod remove;
+pub(crate) mod restore;
+pub(crate) mod settle;
+mod snapshot;
+
+use crate::core::{Core, lock};
+use crate::event::{Event, Mailboxes};
+use crate::turn::Turn;
+use consumers::Consumers;
+use lane::{Lane, Ready};
+use leases::Leases;
+use narumq_log::Walk;
+use narumq_model::{DeathReason, Lsn, Message, Name, ObjectId, QueueDefinition, Seq, SeqRange, SessionId, Time};
+use places::Places;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Counts of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Messages that wait.
+    pub ready: u64,
+    /// Messages handed over and not yet settled.
+    pub unsettled: u64,
+    /// Consumers.
+    pub consumers: u32,
+    /// Body bytes of the messages that wait.
+    pub ready_bytes: u64,
+}
+
+/// A queue. Its definition never changes; its state is behind its lock.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) definition: QueueDefinition,
+    pub(crate) vhost: Name,
+    /// The connection it belongs to, if exclusive.
+    pub(crate) owner: Option<SessionId>,
+    /// Whether durable messages are journaled here.
+    pub(crate) journaled: bool,
+    state: Mutex<QueueState>,
+}
+
+/// A message on its way out of a queue to where the dead go.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) queue: Arc<Queue>,
+    /// Its place in the queue; `None` if it never got one.
+    pub(crate) seq: Option<Seq>,
+    pub(crate) message: Message,
+    pub(crate) reason: DeathReason,
+}
+
+/// What a queue's lock guards.
+#[derive(Debug)]
+pub(crate) struct QueueState {
+    pub(crate) deleted: bool,
+    pub(crate) next_seq: Seq,
+    /// By priority; one lane where the queue has none.
+    lanes: Vec<Lane>,
+    ready: u64,
+    ready_bytes: u64,
+    leases: Leases,
+    pub(crate) consumers: Consumers,
+    /// The consumer that is served alone.
+    active: Option<(SessionId, u32)>,
+    places: Places,
+    /// Messages on their way to where the dead go: still in the log under this queue. Sequence → (priority, LSN).
+    pub(crate) leaving: BTreeMap<Seq, (u8, Lsn)>,
+    /// Messages whose bytes are damaged on the disk: kept, not handed over.
+    damaged: Vec<(u8, Seq)>,
+    /// What is known of cold messages beside what the log says of them.
+    marks: BTreeMap<Seq, Mark>,
+    /// Messages below were recovered after an unclean end: any of them may have been delivered.
+    suspect_below: Seq,
+    /// Some message may die of age.
+    timed: bool,
+    /// The deadline this queue is armed for.
+    armed: Time,
+    pub(crate) last_used: Time,
+    /// It has had a consumer: only then can its last one go.
+    pub(crate) had_consumer: bool,
+    /// A read is under way for this lane.
+    reading: Option<Reading>,
+    /// Sessions whose `get` waits for that read.
+    waiting: Vec<SessionId>,
+    /// Memory of the lanes as last counted into the broker's window.
+    counted: usize,
+    /// Deliveries of the running step, posted together.
+    events: Vec<(SessionId, Event)>,
+    /// Sequences of the running step that are gone for good.
+    gone: Gone,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    redelivered: bool,
+    failures: u16,
+    hand_overs: u16,
+}
+
+#[derive(Debug)]
+struct Reading {
+    lane: usize,
+    file: u64,
+    wanted: Vec<SeqRange>,
+    /// Where the next read of the same lane and file goes on.
+    walk: Walk,
+    done: bool,
+}
+
+#[derive(Debug, Default)]
+struct Gone {
+    seqs: Vec<Seq>,
+    bytes: u64,
+    /// Some file may have become dead.
+    emptied: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(
+        definition: QueueDefinition,
+        vhost: Name,
+        owner: Option<SessionId>,
+        first: Seq,
+        now: Time,
+    ) -> Self {
+        let journaled = definition.outlives_restart();
+        let lanes = 1 + usize::from(definition.policy.max_priority.unwrap_or(0));
+        let state = QueueState {
+            deleted: false,
+            next_seq: first,
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            ready: 0,
+            ready_bytes: 0,
+            leases: Leases::default(),
+            consumers: Consumers::default(),
+            active: None,
+            places: Places::default(),
+            leaving: BTreeMap::new(),
+            damaged: Vec::new(),
+            marks: BTreeMap::new(),
+            suspect_below: Seq(0),
+            timed: false,
+            armed: Time::NEVER,
+            last_used: now,
+            had_consumer: false,
+            reading: None,
+            waiting: Vec::new(),
+            counted: 0,
+            events: Vec::new(),
+            gone: Gone::default(),
+        };
+        Self { definition, vhost, owner, journaled, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn id(&self) -> ObjectId {
+        self.definition.id
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, QueueState> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn counts(&self) -> QueueCounts {
+        let state = self.lock();
+        QueueCounts {
+            ready: state.ready,
+            unsettled: state.leases.len() as u64,
+            consumers: state.consumers.len() as u32,
+            ready_bytes: state.ready_bytes,
+        }
+    }
+
+    /// Whether dead messages have somewhere to go.
+    fn buries(&self) -> bool {
+        self.definition.policy.dead_letter_exchange.is_some()
+    }
+}
+
+impl QueueState {
+    pub(crate) fn ready(&self) -> u64 {
+        self.ready
+    }
+
+    fn lane_of(&self, message: &Message) -> usize {
+        usize::from(message.priority).min(self.lanes.len() - 1)
+    }
+
+    /// Takes the ready message at the front of a lane, if it is in memory.
+    #[inline]
+    fn pop(&mut self, lane: usize) -> Option<Ready> {
+        let ready = self.lanes[lane].pop()?;
+        self.ready -= 1;
+        self.ready_bytes = self.ready_bytes.saturating_sub(ready.message.payload_len() as u64);
+        Some(ready)
+    }
+
+    /// Puts a message back to its original place.
+    fn put_back(&mut self, ready: Ready) {
+        self.ready += 1;
+        self.ready_bytes += ready.message.payload_len() as u64;
+        let lane = self.lane_of(&ready.message);
+        self.lanes[lane].put_back(ready);
+    }
+
+    /// The highest lane that has ready messages.
+    #[inline]
+    fn top(&self) -> Option<usize> {
+        self.lanes.iter().rposition(|lane| lane.len() > 0)
+    }
+
+    /// What every step ends with: removals logged, deliveries posted, deadlines armed, memory counted.
+    fn finish(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
+        self.log_gone(queue, core, turn);
+        self.post(&core.mailboxes, turn);
+        self.arm(queue, core, turn);
+        self.count_memory(core);
+    }
+
+    fn post(&mut self, mailboxes: &Mailboxes, turn: &mut Turn) {
+        if !self.events.is_empty() {
+            mailboxes.post_batch(&mut self.events, turn);
+        }
+    }
+
+    fn count_memory(&mut self, core: &Core) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let now: usize = self.lanes.iter().map(Lane::memory).sum();
+        if now.abs_diff(self.counted) > 16 << 10 || (now == 0 && self.counted > 0) {
+            core.window.fetch_add((now as u64).wrapping_sub(self.counted as u64), Relaxed);
+            self.counted = now;
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A message comes in: limits, times, its sequence, its entry in the log, its place in a lane.
+
+use super::lane::Ready;
+use super::{Dead, Queue, QueueState};
+use crate::core::Core;
+use crate::envelope;
+use crate::turn::Turn;
+use narumq_log::{Entry, Kind};
+use narumq_model::{DeathReason, Lsn, Message, ObjectId, Overflow, QueuePolicy, Seq, Time};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Memory of ready messages that a queue keeps before it lets go of what can be read again.
+const WINDOW: usize = 1 << 20;
+/// The same once all queues together hold more than [`WINDOWS_MAX`].
+const WINDOW_TIGHT: usize = 128 << 10;
+/// What stays in memory at the head of a queue.
+const HEAD: usize = 64 << 10;
+const WINDOWS_MAX: u64 = 12 << 20;
+
+impl QueueState {
+    /// Whether one more message of `bytes` body bytes fits, where the queue refuses what does not.
+    pub(crate) fn admits(&self, policy: &QueuePolicy, bytes: usize) -> bool {
+        policy.overflow == Overflow::DropHead
+            || (policy.max_length.is_none_or(|max| self.ready < max)
+                && policy.max_length_bytes.is_none_or(|max| self.ready_bytes + bytes as u64 <= max))
+    }
+
+    /// As [`admits`](Self::admits), with `coming` messages on their way in before it.
+    pub(crate) fn admits_after(&self, policy: &QueuePolicy, bytes: usize, coming: u64) -> bool {
+        self.admits(policy, bytes)
+            && (policy.overflow == Overflow::DropHead || policy.max_length.is_none_or(|max| self.ready + coming < max))
+    }
+
+    /// Takes a message that has been logged (or need not be) into its lane.
+    #[inline]
+    pub(crate) fn push(&mut self, seq: Seq, lsn: Lsn, message: Message) {
+        self.ready += 1;
+        self.ready_bytes += message.payload_len() as u64;
+        self.timed |= message.expires_at != Time::NEVER;
+        let lane = self.lane_of(&message);
+        self.lanes[lane].push(Ready { seq, lsn, message });
+    }
+
+    /// What follows a push: hand over, drop what is too much or too old, let go of memory.
+    pub(crate) fn settle_in(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
+        self.dispatch(queue, core, turn);
+        self.overflow(queue, core, turn);
+        if self.timed {
+            self.expire(queue, core, turn);
+        }
+        self.finish(queue, core, turn);
+        let tight = core.window.load(Ordering::Relaxed) > WINDOWS_MAX;
+        let most = if tight { WINDOW_TIGHT } else { WINDOW };
+        if self.ready > 64 && self.counted > most {
+            let written = core.log.written();
+            self.lanes.iter_mut().for_each(|lane| {
+                lane.chill(HEAD, written);
+            });
+            self.count_memory(core);
+        }
+    }
+
+    pub(crate) fn take_seq(&mut self) -> Seq {
+        let seq = self.next_seq;
+        self.next_seq = seq.next();
+        seq
+    }
+
+    /// Notes that `seq` lies in file `number` of the log.
+    #[inline]
+    pub(crate) fn lies_in(&mut self, core: &Core, seq: Seq, number: u64) {
+        self.places.add(seq, number, || core.log.file_use(number));
+    }
+}
+
+impl Queue {
+    /// What the queue makes of a message before it takes it: its time to live and its priority here.
+    #[inline]
+    pub(crate) fn prepare(&self, message: &mut Message, now: Time) {
+        let policy = &self.definition.policy;
+        if let Some(ttl) = policy.message_ttl_ms {
+            message.expires_at = message.expires_at.min(now.plus(ttl));
+        }
+        message.priority = message.priority.min(policy.max_priority.unwrap_or(0));
+        message.redelivered = false;
+    }
+
+    /// Whether this message goes into the log here.
+    #[inline]
+    pub(crate) fn journals(&self, message: &Message) -> bool {
+        self.journaled && message.durable
+    }
+
+    /// A message the queue refuses: it dies of the limit if the queue says so.
+    pub(crate) fn refuse(self: &Arc<Self>, message: Message, turn: &mut Turn) {
+        if self.definition.policy.overflow == Overflow::RejectDeadLetter && self.buries() {
+            turn.dead.push(Dead { queue: self.clone(), seq: None, message, reason: DeathReason::MaxLength });
+        }
+    }
+
+    /// Publishes to this queue alone. Returns the LSN to wait for and whether the message was refused.
+    pub(crate) fn publish(self: &Arc<Self>, mut message: Message, core: &Core, turn: &mut Turn) -> (Lsn, bool) {
+        let mut state = self.lock();
+        if state.deleted {
+            return (Lsn(0), false);
+        }
+        if !state.admits(&self.definition.policy, message.payload_len()) {
+            self.refuse(message, turn);
+            return (Lsn(0), true);
+        }
+        self.prepare(&mut message, turn.now);
+        let seq = state.take_seq();
+        let mut lsn = Lsn(0);
+        if self.journals(&message) {
+            let mut data = std::mem::take(&mut turn.scratch);
+            let appended = core.log.append(&enqueue(self.id(), seq, &[], &message, turn.now, &mut data));
+            turn.scratch = data;
+            lsn = appended.lsn;
+            state.lies_in(core, seq, appended.file);
+        }
+        state.push(seq, lsn, message);
+        state.settle_in(self, core, turn);
+        (lsn, false)
+    }
+}
+
+/// The entry of a message that goes to `object` and to `more`.
+pub(crate) fn enqueue<'a>(
+    object: ObjectId,
+    seq: Seq,
+    more: &'a [(ObjectId, Seq)],
+    message: &'a Message,
+    now: Time,
+    data: &'a mut Vec<u8>,
+) -> Entry<'a> {
+    data.clear();
+    envelope::put(data, message);
+    let mut entry = Entry::new(Kind::Enqueue, object, now).with_data(data);
+    entry.seq = seq;
+    entry.more = more;
+    entry.priority = message.priority;
+    entry.expires_at = message.expires_at;
+    entry.format = message.format;
+    entry.props_len = message.props_len();
+    entry.body = message.body();
+    entry
+}

@@ -1,0 +1,195 @@
+//! The consumers of one queue: who is next, by priority, then in turn, if it has credit.
+
+use bytes::Bytes;
+use narumq_model::{Headers, Message, SessionId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A shared allowance: of a connection in bytes, of a channel in messages. What is handed over is taken off; consumers whose
+/// allowance is used up are skipped until they are resumed. It may fall below 0 by one hand-over.
+pub type Credit = Arc<AtomicI64>;
+
+/// What is asked of a new consumer.
+#[derive(Clone, Debug)]
+pub struct ConsumerSpec {
+    /// Whose it is.
+    pub session: SessionId,
+    /// The session's own key for it: comes back in every delivery. Unique in the session.
+    pub key: u32,
+    /// Shown in listings.
+    pub tag: Bytes,
+    /// Messages that it may have unsettled, 0 = unlimited. Of no meaning when `takes` is true.
+    pub prefetch: u32,
+    /// Takes without settling: a hand-over is final.
+    pub takes: bool,
+    /// Wants the queue for itself.
+    pub exclusive: bool,
+    /// Higher ones are served first.
+    pub priority: i32,
+    /// The connection's allowance in bytes.
+    pub bytes: Credit,
+    /// The channel's allowance in messages, if it has one.
+    pub shared: Option<Credit>,
+    /// The arguments as sent.
+    pub arguments: Headers,
+}
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) spec: ConsumerSpec,
+    pub(crate) unsettled: u32,
+}
+
+/// What a delivery takes off a connection's allowance.
+pub fn delivery_cost(message: &Message) -> i64 {
+    (message.body().len() + 64) as i64
+}
+
+impl Consumer {
+    #[inline]
+    fn has_credit(&self) -> bool {
+        let spec = &self.spec;
+        spec.bytes.load(Ordering::Relaxed) > 0
+            && (spec.takes
+                || ((spec.prefetch == 0 || self.unsettled < spec.prefetch)
+                    && spec.shared.as_ref().is_none_or(|s| s.load(Ordering::Relaxed) > 0)))
+    }
+
+    /// Takes one hand-over off what it may have.
+    #[inline]
+    pub(crate) fn charge(&mut self, message: &Message) {
+        self.spec.bytes.fetch_sub(delivery_cost(message), Ordering::Relaxed);
+        if !self.spec.takes {
+            self.unsettled += 1;
+            if let Some(shared) = &self.spec.shared {
+                shared.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The consumers of a queue, higher priorities first, in the order in which they came within one.
+#[derive(Debug, Default)]
+pub(crate) struct Consumers {
+    list: Vec<Consumer>,
+    /// Where the next round begins, within the highest priority that has credit.
+    turn: usize,
+}
+
+impl Consumers {
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+        self.list.iter()
+    }
+
+    pub(crate) fn add(&mut self, spec: ConsumerSpec) {
+        let at = self.list.partition_point(|c| c.spec.priority >= spec.priority);
+        self.list.insert(at, Consumer { spec, unsettled: 0 });
+    }
+
+    pub(crate) fn remove(&mut self, session: SessionId, key: u32) -> Option<Consumer> {
+        let at = self.position(session, key)?;
+        if self.turn > at {
+            self.turn -= 1;
+        }
+        Some(self.list.remove(at))
+    }
+
+    pub(crate) fn find_mut(&mut self, session: SessionId, key: u32) -> Option<&mut Consumer> {
+        let at = self.position(session, key)?;
+        self.list.get_mut(at)
+    }
+
+    fn position(&self, session: SessionId, key: u32) -> Option<usize> {
+        self.list.iter().position(|c| c.spec.session == session && c.spec.key == key)
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Consumer> {
+        self.turn = 0;
+        self.list.drain(..)
+    }
+
+    /// Who gets the next message. With `single`, only the first consumer is served: the one that came first and, among
+    /// consumers that came later, has the highest priority once it goes.
+    #[inline]
+    pub(crate) fn next(&mut self, single: Option<(SessionId, u32)>) -> Option<&mut Consumer> {
+        if let Some((session, key)) = single {
+            return self.find_mut(session, key).filter(|c| c.has_credit());
+        }
+        if self.list.len() == 1 {
+            return self.list.first_mut().filter(|c| c.has_credit());
+        }
+        let (from, to) = self.round()?;
+        let len = to - from;
+        let begin = if (from..to).contains(&self.turn) { self.turn - from } else { 0 };
+        let at = (0..len).map(|n| from + (begin + n) % len).find(|at| self.list[*at].has_credit())?;
+        self.turn = at + 1;
+        self.list.get_mut(at)
+    }
+
+    /// The stretch of equal priority that holds the first consumer with credit.
+    fn round(&self) -> Option<(usize, usize)> {
+        let first = self.list.iter().position(Consumer::has_credit)?;
+        let priority = self.list[first].spec.priority;
+        let from = self.list.partition_point(|c| c.spec.priority > priority);
+        let to = self.list.partition_point(|c| c.spec.priority >= priority);
+        Some((from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(key: u32, priority: i32, prefetch: u32) -> ConsumerSpec {
+        ConsumerSpec {
+            session: SessionId { worker: 0, index: 0, generation: 0 },
+            key,
+            tag: Bytes::new(),
+            prefetch,
+            takes: false,
+            exclusive: false,
+            priority,
+            bytes: Arc::new(AtomicI64::new(1 << 20)),
+            shared: None,
+            arguments: Headers::default(),
+        }
+    }
+
+    fn serve(consumers: &mut Consumers, count: usize) -> Vec<u32> {
+        let message = Message::from_data(Bytes::new(), 0, 0, 0, narumq_model::FormatId(1));
+        (0..count)
+            .map_while(|_| {
+                consumers.next(None).map(|c| {
+                    c.charge(&message);
+                    c.spec.key
+                })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn in_turn_and_by_priority_as_long_as_there_is_credit() {
+        let mut consumers = Consumers::default();
+        consumers.add(spec(1, 0, 0));
+        consumers.add(spec(2, 0, 0));
+        consumers.add(spec(3, 5, 2));
+        assert_eq!(serve(&mut consumers, 6), [3, 3, 1, 2, 1, 2]);
+        consumers.remove(SessionId { worker: 0, index: 0, generation: 0 }, 1);
+        assert_eq!(serve(&mut consumers, 2), [2, 2]);
+    }
+
+    #[test]
+    fn without_credit_nobody_is_next() {
+        let mut consumers = Consumers::default();
+        consumers.add(spec(1, 0, 1));
+        assert_eq!(serve(&mut consumers, 3), [1]);
+    }
+}

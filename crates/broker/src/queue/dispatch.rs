@@ -1,0 +1,71 @@
+//! Ready messages meet consumers with credit.
+
+use super::consumers::ConsumerSpec;
+use super::lane::Front;
+use super::leases::Lease;
+use super::{Queue, QueueState};
+use crate::core::Core;
+use crate::event::{Delivery, Event};
+use crate::turn::Turn;
+use narumq_model::{DeathReason, SessionId, Time};
+use std::sync::Arc;
+
+impl QueueState {
+    /// Hands over as long as there are ready messages in memory and consumers with credit.
+    pub(crate) fn dispatch(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
+        if self.consumers.is_empty() {
+            return;
+        }
+        let single = if queue.definition.policy.single_active_consumer { self.active } else { None };
+        while let Some(lane) = self.top() {
+            let Some(head) = self.lanes[lane].peek() else {
+                debug_assert!(matches!(self.lanes[lane].front(), Front::Cold));
+                break;
+            };
+            if head.message.expires_at < turn.now {
+                self.expire_head(lane, queue, turn);
+                continue;
+            }
+            let limit = queue.definition.policy.hand_over_limit;
+            if limit.is_some_and(|limit| u32::from(head.message.hand_overs) >= limit) {
+                if let Some(ready) = self.pop(lane) {
+                    self.die(ready, DeathReason::DeliveryLimit, queue, turn);
+                }
+                continue;
+            }
+            let Some(consumer) = self.consumers.next(single) else { break };
+            consumer.charge(&head.message);
+            let (session, key, takes) = (consumer.spec.session, consumer.spec.key, consumer.spec.takes);
+            let Some(mut ready) = self.pop(lane) else { break };
+            let message = ready.message.clone();
+            if takes {
+                self.gone(&ready);
+            } else {
+                ready.message.hand_overs = ready.message.hand_overs.saturating_add(1);
+                let lease = Lease { session, until: Time::NEVER, lsn: ready.lsn, message: ready.message };
+                self.leases.insert(ready.seq, lease);
+            }
+            self.events.push((session, Event::Deliver(Delivery { consumer: key, seq: ready.seq, message })));
+        }
+        self.read_ahead(queue, core);
+    }
+
+    /// A new consumer, not yet served.
+    pub(crate) fn add_consumer(&mut self, spec: ConsumerSpec) {
+        let key = (spec.session, spec.key);
+        self.consumers.add(spec);
+        self.had_consumer = true;
+        self.active.get_or_insert(key);
+    }
+
+    /// A consumer goes. If it was the one served alone, the next in line takes over.
+    pub(crate) fn remove_consumer(&mut self, session: SessionId, key: u32) -> bool {
+        if self.consumers.remove(session, key).is_none() {
+            return false;
+        }
+        if self.active == Some((session, key)) {
+            self.active = self.consumers.iter().next().map(|c| (c.spec.session, c.spec.key));
+        }
+        true
+    }
+}

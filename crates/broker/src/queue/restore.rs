@@ -1,0 +1,203 @@
+//! A queue as the log tells it at the start: State, runs, then the entries behind it.
+
+use super::remove::decode_removed;
+use super::snapshot::Snapshot;
+use super::{Mark, Queue};
+use narumq_log::FileUse;
+use narumq_model::{Epoch, Lsn, Seq, SeqRange, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Sequences as disjoint ranges: first → last.
+#[derive(Debug, Default)]
+pub(crate) struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    pub(crate) fn insert(&mut self, first: u64, last: u64) {
+        let (mut first, mut last) = (first, last);
+        if let Some((&f, &l)) = self.0.range(..=first).next_back()
+            && l.saturating_add(1) >= first
+        {
+            if l >= last {
+                return;
+            }
+            first = f;
+        }
+        while let Some((&f, &l)) = self.0.range(first..=last.saturating_add(1)).next() {
+            last = last.max(l);
+            self.0.remove(&f);
+        }
+        self.0.insert(first, last);
+    }
+
+    pub(crate) fn remove(&mut self, first: u64, last: u64) {
+        if let Some((&f, &l)) = self.0.range(..first).next_back()
+            && l >= first
+        {
+            self.0.insert(f, first - 1);
+            if l > last {
+                self.0.insert(last + 1, l);
+                return;
+            }
+        }
+        while let Some((&f, &l)) = self.0.range(first..=last).next() {
+            self.0.remove(&f);
+            if l > last {
+                self.0.insert(last + 1, l);
+                return;
+            }
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = SeqRange> {
+        self.0.iter().map(|(f, l)| SeqRange { first: Seq(*f), last: Seq(*l) })
+    }
+
+    /// How many sequences between `first` and `last` are in it.
+    fn count(&self, first: u64, last: u64) -> u64 {
+        let before =
+            self.0.range(..first).next_back().map_or(0, |(_, &l)| if l >= first { l.min(last) - first + 1 } else { 0 });
+        before + self.0.range(first..=last).map(|(&f, &l)| l.min(last) - f + 1).sum::<u64>()
+    }
+
+    fn last(&self) -> u64 {
+        self.0.last_key_value().map_or(0, |(_, l)| *l)
+    }
+}
+
+/// Where messages of the queue lie: the file, and the first and last of them.
+type Stay = (Arc<FileUse>, u64, u64);
+
+/// A queue while the log is read.
+#[derive(Debug, Default)]
+pub(crate) struct Restoring {
+    covered: Lsn,
+    next_seq: u64,
+    timed: bool,
+    bytes: u64,
+    suspect_below: u64,
+    lanes: Vec<Ranges>,
+    marks: BTreeMap<Seq, Mark>,
+    stays: Vec<Stay>,
+}
+
+impl Restoring {
+    /// The queue's State as of `lsn`. False if it cannot be read.
+    pub(crate) fn state(&mut self, lsn: Lsn, data: &[u8]) -> bool {
+        let Some(state) = Snapshot::decode(data) else { return false };
+        self.covered = lsn;
+        self.next_seq = self.next_seq.max(state.next_seq);
+        self.timed = state.timed;
+        self.bytes = state.ready_bytes;
+        self.suspect_below = state.suspect_below;
+        self.lanes.clear();
+        for (priority, ranges) in state.lanes.iter().enumerate() {
+            ranges.iter().for_each(|r| self.lane(priority).insert(r.first.0, r.last.0));
+        }
+        let mark = |(seq, redelivered, failures, hand_overs)| (seq, Mark { redelivered, failures, hand_overs });
+        self.marks = state.marks.into_iter().map(mark).collect();
+        true
+    }
+
+    fn lane(&mut self, priority: usize) -> &mut Ranges {
+        if self.lanes.len() <= priority {
+            self.lanes.resize_with(priority + 1, Ranges::default);
+        }
+        &mut self.lanes[priority]
+    }
+
+    /// Messages between `first` and `last` lie in `file`.
+    pub(crate) fn lies_in(&mut self, file: &Arc<FileUse>, first: Seq, last: Seq) {
+        match self.stays.last_mut() {
+            Some((same, _, until)) if same.number() == file.number() => *until = last.0,
+            _ => self.stays.push((file.clone(), first.0, last.0)),
+        }
+    }
+
+    /// A message was put into the queue.
+    pub(crate) fn enqueued(&mut self, lsn: Lsn, seq: Seq, priority: u8, bytes: u64, expires_at: Time) {
+        if lsn > self.covered {
+            self.next_seq = self.next_seq.max(seq.0 + 1);
+            self.timed |= expires_at != Time::NEVER;
+            self.bytes += bytes;
+            self.lane(priority.into()).insert(seq.0, seq.0);
+        }
+    }
+
+    /// Messages left the queue. False if the entry cannot be read.
+    pub(crate) fn removed(&mut self, lsn: Lsn, data: &[u8]) -> bool {
+        if lsn <= self.covered {
+            return true;
+        }
+        let Some((bytes, ranges)) = decode_removed(data) else { return false };
+        self.bytes = self.bytes.saturating_sub(bytes);
+        for range in ranges {
+            self.lanes.iter_mut().for_each(|lane| lane.remove(range.first.0, range.last.0));
+            if !self.marks.is_empty() {
+                let gone: Vec<Seq> = self.marks.range(range.first..=range.last).map(|(s, _)| *s).collect();
+                self.marks.retain(|seq, _| !gone.contains(seq));
+            }
+        }
+        true
+    }
+
+    /// Counts of a message changed.
+    pub(crate) fn counted(&mut self, lsn: Lsn, seq: Seq, hand_overs: u16, failures: u16) {
+        if lsn > self.covered {
+            self.marks.insert(seq, Mark { redelivered: true, failures, hand_overs });
+        }
+    }
+
+    /// Puts what was found into the queue. `clean` tells whether the log had been closed in order.
+    pub(crate) fn finish(mut self, queue: &Queue, clean: bool, epoch: Epoch) {
+        let mut state = queue.lock();
+        let last = self.lanes.iter().map(Ranges::last).max().unwrap_or(0);
+        let first_of_epoch = epoch.0 << 40;
+        state.suspect_below = if clean { Seq(self.suspect_below) } else { Seq(self.next_seq.max(last + 1)) };
+        state.next_seq = Seq(self.next_seq.max(last + 1).max(first_of_epoch));
+        state.timed = self.timed;
+        state.ready_bytes = self.bytes;
+        self.lanes.truncate(state.lanes.len());
+        for (priority, lane) in self.lanes.iter().enumerate() {
+            lane.iter().for_each(|range| state.lanes[priority].push_cold(range));
+        }
+        state.ready = state.lanes.iter().map(super::Lane::len).sum();
+        self.stays.sort_by_key(|(_, first, _)| *first);
+        for (file, first, last) in &self.stays {
+            let live = self.lanes.iter().map(|lane| lane.count(*first, *last)).sum();
+            state.places.restore(file, Seq(*first), Seq(*last), live);
+        }
+        state.marks = self.marks;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ranges;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ranges_behave_like_a_set() {
+        let mut ranges = Ranges::default();
+        let mut model = BTreeSet::new();
+        let mut random = 88_172_645_463_325_252u64;
+        for _ in 0..20_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let first = random % 200;
+            let last = first + random / 1000 % 20;
+            if random >> 60 < 9 {
+                ranges.insert(first, last);
+                model.extend(first..=last);
+            } else {
+                ranges.remove(first, last);
+                model.retain(|n| !(first..=last).contains(n));
+            }
+            assert_eq!(ranges.count(0, 300), model.len() as u64);
+            assert_eq!(ranges.count(50, 120), model.range(50..=120).count() as u64);
+        }
+        let flat: Vec<u64> = ranges.iter().flat_map(|r| r.first.0..=r.last.0).collect();
+        assert_eq!(flat, model.into_iter().collect::<Vec<_>>());
+    }
+}

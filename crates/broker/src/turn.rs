@@ -1,0 +1,46 @@
+//! One turn: the time it runs at, and what is owed to others when it ends.
+
+use crate::queue::{Dead, Queue};
+use narumq_model::{Lsn, Time};
+use std::sync::Arc;
+
+/// What a call into the broker collects: workers to wake and the LSN to sync, both done once when the turn ends.
+#[derive(Debug)]
+pub struct Turn {
+    /// The broker time of this turn.
+    pub now: Time,
+    worker: Option<u16>,
+    marked: u64,
+    sync: Lsn,
+    /// Messages on their way to where the dead go; buried before the broker's call returns.
+    pub(crate) dead: Vec<Dead>,
+    /// Queues that nobody uses any more; deleted before the broker's call returns.
+    pub(crate) unused: Vec<Arc<Queue>>,
+    /// A buffer for the data of entries.
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl Turn {
+    /// A turn at `now`, run by this worker, or by a thread that is none.
+    pub fn new(now: Time, worker: Option<u16>) -> Self {
+        Self { now, worker, marked: 0, sync: Lsn(0), dead: Vec::new(), unused: Vec::new(), scratch: Vec::new() }
+    }
+
+    /// An answer waits for this LSN.
+    pub fn want_sync(&mut self, lsn: Lsn) {
+        self.sync = self.sync.max(lsn);
+    }
+
+    pub(crate) fn mark(&mut self, worker: u16) {
+        self.marked |= 1 << worker;
+    }
+
+    pub(crate) fn take_marked(&mut self) -> u64 {
+        let me = self.worker.map_or(0, |w| 1 << w);
+        std::mem::take(&mut self.marked) & !me
+    }
+
+    pub(crate) fn take_sync(&mut self) -> Lsn {
+        std::mem::take(&mut self.sync)
+    }
+}

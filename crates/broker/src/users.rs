@@ -1,0 +1,241 @@
+//! Users and their passwords: no I/O, the salt of a new password is an argument.
+//!
+//! A password is kept as a salted hash, compared in constant time:
+//!
+//! ```text
+//!  0            4                                      36
+//!  +------------+--------------------------------------+
+//!  | salt       | SHA-256(salt ++ password)            |
+//!  +------------+--------------------------------------+
+//! ```
+
+pub(crate) mod layout;
+#[cfg(test)]
+mod tests;
+
+use crate::{AuthenticateError, LoopbackOnly, User, WrongCredentials};
+use narumq_model::{Name, limits::NAME_BYTES_MAX};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+/// Bytes of the salt of a password.
+pub(crate) const SALT_BYTES: usize = 4;
+/// Bytes of a password's salted hash, the salt included.
+pub(crate) const HASH_BYTES: usize = SALT_BYTES + 32;
+/// Most tags that one user may have.
+pub(crate) const TAGS_MAX: usize = 255;
+
+/// Why a user is not made or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum UserError {
+    /// There is one of this name.
+    Exists,
+    /// There is none of this name.
+    Unknown,
+    /// The name has not 1 to `NAME_BYTES_MAX` bytes.
+    NameLength(usize),
+    /// A tag has not 1 to `NAME_BYTES_MAX` bytes.
+    TagLength(usize),
+    /// There are more than `TAGS_MAX` tags.
+    TooManyTags(usize),
+    /// The hash has not `HASH_BYTES` bytes.
+    HashLength(usize),
+}
+
+/// A salted hash. Its bytes are kept out of every log line.
+#[derive(Clone, Copy)]
+struct PasswordHash([u8; HASH_BYTES]);
+
+impl PasswordHash {
+    fn of(salt: [u8; SALT_BYTES], password: &[u8]) -> Self {
+        let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
+        let mut hash = [0; HASH_BYTES];
+        hash[..SALT_BYTES].copy_from_slice(&salt);
+        hash[SALT_BYTES..].copy_from_slice(&digest);
+        Self(hash)
+    }
+
+    fn salt(&self) -> [u8; SALT_BYTES] {
+        let [a, b, c, d, ..] = self.0;
+        [a, b, c, d]
+    }
+
+    /// Takes the same time wherever the first difference is, so that the time tells nothing of the hash.
+    fn equals(&self, other: &Self) -> bool {
+        let pairs = self.0.iter().zip(&other.0);
+        black_box(pairs.fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))) == 0
+    }
+}
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// A user as the catalog keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    name: Name,
+    tags: Vec<Name>,
+    loopback_only: bool,
+    /// None: no password lets this user in.
+    password: Option<PasswordHash>,
+}
+
+impl Account {
+    /// A user with a password. The empty password is none: nobody comes in with it.
+    pub(crate) fn new(name: &str, password: &[u8], tags: Vec<Name>, salt: [u8; SALT_BYTES]) -> Result<Self, UserError> {
+        let mut account = Self::from_hash(name, &[], tags)?;
+        account.set_password(password, salt);
+        Ok(account)
+    }
+
+    /// A user with a hash that was made elsewhere: `HASH_BYTES` bytes laid out as in the module's head, or none for a
+    /// user that no password lets in.
+    pub(crate) fn from_hash(name: &str, hash: &[u8], tags: Vec<Name>) -> Result<Self, UserError> {
+        if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
+            return Err(UserError::NameLength(name.len()));
+        }
+        let password = match hash {
+            [] => None,
+            _ => Some(PasswordHash(hash.try_into().map_err(|_| UserError::HashLength(hash.len()))?)),
+        };
+        check_tags(&tags)?;
+        Ok(Self { name: name.into(), tags, loopback_only: false, password })
+    }
+
+    /// The user's name, 1 to `NAME_BYTES_MAX` bytes.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// What the user may administer; at most `TAGS_MAX`, each of 1 to `NAME_BYTES_MAX` bytes.
+    pub(crate) fn tags(&self) -> &[Name] {
+        &self.tags
+    }
+
+    /// Whether the user may come over loopback only.
+    pub(crate) fn loopback_only(&self) -> bool {
+        self.loopback_only
+    }
+
+    /// Sets whether the user may come over loopback only.
+    pub(crate) fn set_loopback_only(&mut self, only: bool) {
+        self.loopback_only = only;
+    }
+
+    /// The salted hash for an export; None if no password lets the user in.
+    pub(crate) fn hash(&self) -> Option<&[u8; HASH_BYTES]> {
+        self.password.as_ref().map(|hash| &hash.0)
+    }
+
+    fn set_password(&mut self, password: &[u8], salt: [u8; SALT_BYTES]) {
+        self.password = (!password.is_empty()).then(|| PasswordHash::of(salt, password));
+    }
+}
+
+fn check_tags(tags: &[Name]) -> Result<(), UserError> {
+    if tags.len() > TAGS_MAX {
+        return Err(UserError::TooManyTags(tags.len()));
+    }
+    match tags.iter().find(|tag| !(1..=NAME_BYTES_MAX).contains(&tag.len())) {
+        Some(tag) => Err(UserError::TagLength(tag.len())),
+        None => Ok(()),
+    }
+}
+
+/// All users, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Users(BTreeMap<Name, Account>);
+
+impl Users {
+    /// What a broker begins with: `guest` with the password `guest`, an administrator, over loopback only.
+    pub(crate) fn with_guest(salt: [u8; SALT_BYTES]) -> Self {
+        let guest = Name::from("guest");
+        let account = Account {
+            name: guest.clone(),
+            tags: vec!["administrator".into()],
+            loopback_only: true,
+            password: Some(PasswordHash::of(salt, b"guest")),
+        };
+        Self(BTreeMap::from([(guest, account)]))
+    }
+
+    /// Adds a new user, who may come from anywhere.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        password: &[u8],
+        tags: Vec<Name>,
+        salt: [u8; SALT_BYTES],
+    ) -> Result<&Account, UserError> {
+        if self.0.contains_key(name) {
+            return Err(UserError::Exists);
+        }
+        let account = Account::new(name, password, tags, salt)?;
+        Ok(self.0.entry(account.name.clone()).or_insert(account))
+    }
+
+    /// Puts a user in place of the one of the same name, if any, and returns that one: recovery and import.
+    pub(crate) fn put(&mut self, account: Account) -> Option<Account> {
+        self.0.insert(account.name.clone(), account)
+    }
+
+    /// Gives a user another password; the empty one is none.
+    pub(crate) fn set_password(
+        &mut self,
+        name: &str,
+        password: &[u8],
+        salt: [u8; SALT_BYTES],
+    ) -> Result<&Account, UserError> {
+        let account = self.0.get_mut(name).ok_or(UserError::Unknown)?;
+        account.set_password(password, salt);
+        Ok(account)
+    }
+
+    /// Gives a user other tags.
+    pub(crate) fn set_tags(&mut self, name: &str, tags: Vec<Name>) -> Result<&Account, UserError> {
+        let account = self.0.get_mut(name).ok_or(UserError::Unknown)?;
+        check_tags(&tags)?;
+        account.tags = tags;
+        Ok(account)
+    }
+
+    /// Removes a user; None if there was none.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Account> {
+        self.0.remove(name)
+    }
+
+    /// The user of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Account> {
+        self.0.get(name)
+    }
+
+    /// All users in the order of their names.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Account> {
+        self.0.values()
+    }
+
+    /// Whether this is the password of this user. The same work is done where there is no such user or no password.
+    pub(crate) fn verify(&self, name: &str, password: &[u8]) -> bool {
+        let kept = self.0.get(name).and_then(|account| account.password);
+        let expected = kept.unwrap_or(PasswordHash([0; HASH_BYTES]));
+        let equal = expected.equals(&PasswordHash::of(expected.salt(), password));
+        equal && kept.is_some() && !password.is_empty()
+    }
+
+    /// Lets a user in by password. `loopback`: whether the connection comes over loopback. The password is looked at
+    /// first, so that strangers do not learn which users are kept to loopback.
+    pub(crate) fn authenticate(&self, name: &str, password: &[u8], loopback: bool) -> Result<User, AuthenticateError> {
+        let verified = self.verify(name, password);
+        match self.0.get(name).filter(|_| verified) {
+            None => Err(WrongCredentials { user: name.into() }.into()),
+            Some(account) if account.loopback_only && !loopback => {
+                Err(LoopbackOnly { user: account.name.clone() }.into())
+            }
+            Some(account) => Ok(User { name: account.name.clone(), tags: account.tags.clone() }),
+        }
+    }
+}
