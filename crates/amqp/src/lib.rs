@@ -1,1 +1,4 @@
 //! The AMQP 0-9-1 door.
+#![forbid(unsafe_code)]
+
+pub mod codec;
