@@ -60,7 +60,7 @@ pub use frame::{
 pub use methods::*;
 pub use properties::{PropertiesView, Property};
 pub use publish::{ContentHeader, PublishFrame, Published, parse_publish, parse_published};
-pub use schema::{MethodId, WireMethod};
+pub use schema::{MethodId, MethodSchema, WireMethod};
 pub use table::{Array, ArrayIter, MAX_DEPTH, RawEntries, RawEntry, Table, TableIter, validate_array, validate_table};
 pub use value::Value;
 pub use writer::{ArrayWriter, TableWriter};

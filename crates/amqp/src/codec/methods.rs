@@ -3,7 +3,7 @@
 //!
 //! `ticket` and the other arguments that the protocol reserves are read and written, but mean nothing.
 
-use super::{ArgumentReader, ArgumentWriter, CodecError, MethodId, Table, WireMethod};
+use super::{ArgumentReader, ArgumentWriter, CodecError, MethodId, MethodSchema, Table, WireMethod};
 
 method_table! {
     class 10 "connection" {

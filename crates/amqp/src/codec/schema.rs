@@ -34,6 +34,17 @@ impl MethodId {
     }
 }
 
+/// A row of the table of methods, as data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MethodSchema {
+    /// Class and method id.
+    pub id: MethodId,
+    /// Class, a dot, method.
+    pub name: &'static str,
+    /// Name and type of each argument in order; the types are those of [`ArgumentReader`](super::ArgumentReader).
+    pub arguments: &'static [(&'static str, &'static str)],
+}
+
 /// What [`write_method`](super::write_method) has to know of a method.
 pub trait WireMethod {
     /// Class and method id.
@@ -215,8 +226,14 @@ macro_rules! method_table {
             }
         }
 
-        /// All methods, in the order of the table.
-        pub const METHODS: &[MethodId] = &[$($($name::ID,)+)+];
+        /// The rows of the table.
+        pub const METHODS: &[MethodSchema] = &[$($(
+            MethodSchema {
+                id: $name::ID,
+                name: $name::NAME,
+                arguments: &[$((stringify!($field), stringify!($kind))),*],
+            },
+        )+)+];
     };
     (@type $name:ident) => { $name };
     (@type $name:ident $lifetime:lifetime) => { $name<$lifetime> };
