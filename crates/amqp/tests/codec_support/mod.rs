@@ -145,38 +145,39 @@ pub(crate) fn property_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 /// The payload of some method of the table with random arguments, written from the schema alone.
 pub(crate) fn method_payload() -> impl Strategy<Value = Vec<u8>> {
-    let method = 0..METHODS.len();
-    (method, vec(any::<u64>(), 12), vec(vec(any::<u8>(), 0..60), 12), entries()).prop_map(
-        |(row, numbers, texts, table)| {
-            let MethodSchema { id, arguments, .. } = METHODS[row];
-            let mut payload = id.to_bytes().to_vec();
-            let mut bits = 0;
-            for (i, (_, kind)) in arguments.iter().enumerate() {
-                let number = numbers[i];
-                if *kind != "bit" {
-                    bits = 0;
+    (0..METHODS.len(), vec(any::<u64>(), 12), vec(vec(any::<u8>(), 0..60), 12), entries())
+        .prop_map(|(row, numbers, texts, table)| payload_of(row, &numbers, &texts, &table_bytes(&table)))
+}
+
+/// The payload of the method in this row of the table: argument n is made of number n or text n.
+pub(crate) fn payload_of(row: usize, numbers: &[u64], texts: &[Vec<u8>], table: &[u8]) -> Vec<u8> {
+    let MethodSchema { id, arguments, .. } = METHODS[row];
+    let mut payload = id.to_bytes().to_vec();
+    let mut bits = 0;
+    for (i, (_, kind)) in arguments.iter().enumerate() {
+        let number = numbers[i];
+        if *kind != "bit" {
+            bits = 0;
+        }
+        match *kind {
+            "bit" => {
+                if bits % 8 == 0 {
+                    payload.push(0);
                 }
-                match *kind {
-                    "bit" => {
-                        if bits % 8 == 0 {
-                            payload.push(0);
-                        }
-                        *payload.last_mut().unwrap() |= ((number & 1) as u8) << (bits % 8);
-                        bits += 1;
-                    }
-                    "octet" => payload.push(number as u8),
-                    "short" => payload.extend_from_slice(&(number as u16).to_be_bytes()),
-                    "long" => payload.extend_from_slice(&(number as u32).to_be_bytes()),
-                    "longlong" => payload.extend_from_slice(&number.to_be_bytes()),
-                    "shortstr" => short_string(&mut payload, &texts[i]),
-                    "longstr" => long_string(&mut payload, &texts[i]),
-                    "table" => long_string(&mut payload, &table_bytes(&table)),
-                    other => panic!("a type the test does not know: {other}"),
-                }
+                *payload.last_mut().unwrap() |= ((number & 1) as u8) << (bits % 8);
+                bits += 1;
             }
-            payload
-        },
-    )
+            "octet" => payload.push(number as u8),
+            "short" => payload.extend_from_slice(&(number as u16).to_be_bytes()),
+            "long" => payload.extend_from_slice(&(number as u32).to_be_bytes()),
+            "longlong" => payload.extend_from_slice(&number.to_be_bytes()),
+            "shortstr" => short_string(&mut payload, &texts[i]),
+            "longstr" => long_string(&mut payload, &texts[i]),
+            "table" => long_string(&mut payload, table),
+            other => panic!("a type the test does not know: {other}"),
+        }
+    }
+    payload
 }
 
 fn short_string(out: &mut Vec<u8>, bytes: &[u8]) {
