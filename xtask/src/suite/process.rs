@@ -151,7 +151,7 @@ fn send_lines(reader: PipeReader, events: &Sender<Event>) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-        if events.send(Event::Line(String::from_utf8_lossy(&line).into_owned())).is_err() {
+        if events.send(Event::Line(plain(&String::from_utf8_lossy(&line)))).is_err() {
             return;
         }
         line.clear();
@@ -160,14 +160,26 @@ fn send_lines(reader: PipeReader, events: &Sender<Event>) {
     let _ = events.send(Event::Closed);
 }
 
+/// A line without the colour sequences (`ESC [ ... letter`) that some programs print whatever they are told.
+fn plain(line: &str) -> String {
+    let mut pieces = line.split("\x1b[");
+    let mut text = pieces.next().unwrap_or("").to_owned();
+    for piece in pieces {
+        let end = piece.find(|letter: char| letter.is_ascii_alphabetic()).map_or(piece.len(), |at| at + 1);
+        text.push_str(&piece[end..]);
+    }
+    text
+}
+
 fn send_exit(mut child: Child, events: &Sender<Event>) {
     let _ = events.send(Event::Exited(child.wait()));
 }
 
-/// The program and its first arguments, as a person would recognise them.
+/// The program and its first arguments that are no options, as a person would recognise them.
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
-    let words = std::iter::once(program).chain(command.get_args().take(3));
+    let arguments = command.get_args().filter(|argument| !argument.as_encoded_bytes().starts_with(b"-"));
+    let words = std::iter::once(program).chain(arguments.take(2));
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
@@ -231,7 +243,7 @@ mod tests {
         let command = shell(&run, "exit 3");
         let outcome = run.check(&STEP, command);
         assert_eq!((outcome.counts.passed, outcome.counts.failed), (0, 1));
-        assert_eq!(outcome.note, "`sh -c exit 3` ended with exit status: 3");
+        assert_eq!(outcome.note, "`sh exit 3` ended with exit status: 3");
     }
 
     #[test]
@@ -285,6 +297,13 @@ mod tests {
         run.binary = Some(PathBuf::from("a/narumq"));
         let command = shell(&run, "echo $NARUMQ_BIN");
         assert_eq!(run.check(&STEP, command).output, "a/narumq\n");
+    }
+
+    #[test]
+    fn colours_are_taken_out_of_the_output() {
+        assert_eq!(plain("\x1b[0m\x1b[1;31mTests run: 1\x1b[m\n"), "Tests run: 1\n");
+        assert_eq!(plain("cut \x1b[1;3"), "cut ");
+        assert_eq!(plain("none\n"), "none\n");
     }
 
     #[test]
