@@ -22,7 +22,7 @@ pub(super) fn pytest(run: &mut Run, step: &Step) -> Outcome {
         Ok(python) => python,
         Err(outcome) => return outcome,
     };
-    let arguments = ["-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider"];
+    let arguments = ["-m", "pytest", "-q", "-ra", "--color=no", "-pno:cacheprovider"];
     let mut command = in_folder(run, step, &python.to_string_lossy(), &arguments);
     command.env("NARUMQ_LEGACY_PYTHON", legacy).env("PYTHONUNBUFFERED", "1");
     run.tests(step, command, count::pytest)

@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// How long after a command's end another process may still hold its output before it counts as left behind.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What would lead a client to another broker than the binary under test.
+const OTHER_BROKER: &[&str] = &["NARUMQ_E2E_AMQP", "NARUMQ_E2E_HTTP", "NARUMQ_E2E_KIND", "NARUMQ_E2E_ARGS"];
+
 /// The process group of the command that runs now; 0 for none.
 static RUNNING: AtomicI32 = AtomicI32::new(0);
 
@@ -47,6 +50,9 @@ impl Run {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.root).stdin(Stdio::null());
         command.env("CARGO_TERM_COLOR", "never").env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+        for variable in OTHER_BROKER {
+            command.env_remove(variable);
+        }
         if let Some(binary) = &self.binary {
             command.env("NARUMQ_BIN", binary);
         }
