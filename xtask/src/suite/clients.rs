@@ -73,7 +73,7 @@ pub(super) fn maven_test(run: &mut Run, step: &Step) -> Outcome {
 pub(super) fn go_test(run: &mut Run, step: &Step) -> Outcome {
     let command = in_folder(run, step, "go", &["test", "-json", "-count=1", "./..."]);
     let mut outcome = run.tests(step, command, count::go);
-    outcome.output = count::go_text(&outcome.output);
+    outcome.output = count::readable(&outcome.output);
     outcome
 }
 

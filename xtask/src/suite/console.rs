@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write as _};
 use std::time::Instant;
 
 use super::Row;
-use super::count::Counts;
+use super::count::{self, Counts};
 use super::steps::Step;
 
 /// Columns that the progress line may take on any terminal.
@@ -68,6 +68,7 @@ impl Console {
     /// Moves the progress line; `said` replaces what it shows of the command, unless empty.
     pub(super) fn progress(&mut self, said: &str) {
         let Some((name, begun, last)) = self.current.as_mut() else { return };
+        let said = count::readable(said);
         if !said.trim().is_empty() {
             said.trim().clone_into(last);
         }

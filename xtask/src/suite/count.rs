@@ -106,13 +106,13 @@ pub(super) fn go(output: &str) -> Counts {
     counts
 }
 
-/// What `go test -json` would have printed without `-json`.
-pub(super) fn go_text(output: &str) -> String {
+/// An output for people: what `go test -json` would have printed without `-json`, any other line as it is.
+pub(super) fn readable(output: &str) -> String {
     let mut text = String::new();
     for line in output.lines() {
         match serde_json::from_str::<Value>(line) {
-            Ok(event) => text.push_str(event.get("Output").and_then(Value::as_str).unwrap_or("")),
-            Err(_) => text.extend([line, "\n"]),
+            Ok(event) if event.is_object() => text.push_str(event.get("Output").and_then(Value::as_str).unwrap_or("")),
+            _ => text.extend([line, "\n"]),
         }
     }
     text
@@ -195,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn go_output_is_made_readable() {
-        let output = "{\"Action\":\"output\",\"Output\":\"--- FAIL: TestA\\n\"}\n{\"Action\":\"run\"}\nplain\n";
-        assert_eq!(go_text(output), "--- FAIL: TestA\nplain\n");
+    fn go_events_are_made_readable() {
+        let output = "{\"Action\":\"output\",\"Output\":\"--- FAIL: TestA\\n\"}\n{\"Action\":\"run\"}\nplain\n7\n";
+        assert_eq!(readable(output), "--- FAIL: TestA\nplain\n7\n");
     }
 }
