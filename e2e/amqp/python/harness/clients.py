@@ -1,5 +1,6 @@
 """Small helpers around pika: waiting for events, taking deliveries, draining a queue."""
 
+import socket
 import time
 from dataclasses import dataclass
 
@@ -75,12 +76,15 @@ class Inbox:
         """Waits for one delivery and takes it."""
         return self.take(1, within)[0]
 
-    def settled(self) -> list:
-        """What is waiting once the broker has answered a question about the same queue.
+    def settled(self, expected: int = 0) -> list:
+        """Waits for `expected` deliveries, then returns all there are once the broker has
+        answered a question about the same queue.
 
         The answer comes from the queue after every delivery the queue had made
         to this channel before, so what is not here by then was not delivered.
         """
+        wait_until(lambda: len(self.waiting) >= expected, self.channel.connection,
+                   what=f"{expected} deliveries from {self.queue} (got {[d.body for d in self.waiting]})")
         self.channel.queue_declare(self.queue, passive=True)
         self.channel.connection.process_data_events(time_limit=0)
         return list(self.waiting)
@@ -124,6 +128,23 @@ def publish(channel, queue: str, *texts, exchange: str = "", mandatory: bool = F
     for text in texts:
         body = text if isinstance(text, bytes) else str(text).encode()
         channel.basic_publish(exchange, queue, body, pika.BasicProperties(**properties), mandatory=mandatory)
+
+
+def store(channel, queue: str, *texts, exchange: str = "", **properties) -> None:
+    """Publishes each text and waits until the broker has confirmed it.
+
+    Goes over a channel of its own, so that the test's channel stays out of confirm mode.
+    Counts asked for after an unconfirmed publish may be older than the publish.
+    """
+    own = channel.connection.channel()
+    own.confirm_delivery()
+    publish(own, queue, *texts, exchange=exchange, **properties)
+    own.close()
+
+
+def vanish(connection) -> None:
+    """Cuts the TCP connection without a word, as a crashed client does."""
+    connection._impl._transport._sock.shutdown(socket.SHUT_RDWR)
 
 
 def exists(connect, queue: str) -> bool:
