@@ -11,6 +11,7 @@ pytest.register_assert_rewrite("harness.refusal", "harness.raw", "harness.client
 
 from harness import broker as brokers
 from harness.management import Management
+from harness.raw import RawConnection
 from harness.report import attach_broker_log
 
 
@@ -105,6 +106,14 @@ def address(broker):
     """Host and AMQP port of the shared broker, for raw sockets."""
     parts = urlsplit(broker.url)
     return parts.hostname, parts.port or 5672
+
+
+@pytest.fixture
+def raw(address):
+    """A raw connection that is logged in, with channel 1 open."""
+    with RawConnection(address) as connection:
+        connection.open_channel(1)
+        yield connection
 
 
 @pytest.hookimpl(wrapper=True)
