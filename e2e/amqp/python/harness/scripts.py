@@ -10,13 +10,13 @@ import time
 class Script:
     """A Python program that runs beside the test; its output is read line by line."""
 
-    def __init__(self, path, *arguments, env=None, prefix=()):
+    def __init__(self, path, *arguments, env=None, prefix=(), python=sys.executable):
         self.path = path
         self.lines = []
         self._news = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-u", str(path), *arguments],
+            [*prefix, python, "-u", str(path), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
         )
