@@ -171,3 +171,32 @@ def test_connection_method_on_a_channel(raw):
     """Methods of the connection class belong to channel 0."""
     raw.send_method(1, 10, 50, struct.pack(">H", 200) + short_string("bye") + struct.pack(">HH", 0, 0))
     assert raw.expect_connection_close().code in (COMMAND_INVALID, CHANNEL_ERROR, FRAME_ERROR)
+
+
+def test_channel_method_on_channel_zero(raw):
+    """Only methods of the connection class may come on channel 0."""
+    raw.send_method(0, 60, 10, struct.pack(">IHB", 0, 1, 0))
+    assert raw.expect_connection_close().code in (COMMAND_INVALID, CHANNEL_ERROR)
+
+
+def test_method_before_the_login(address):
+    """Nothing but the login is listened to before it is done; the connection ends."""
+    with RawSocket(address) as peer:
+        peer.send(PROTOCOL_HEADER)
+        peer.expect(10, 10)
+        peer.send_method(1, 20, 10, short_string(""))
+        # A close may be told first; what counts is that no channel opens and the end comes.
+        assert struct.pack(">HH", 20, 11) not in peer.read_to_end()
+
+
+def test_broken_table_does_not_break_the_broker(address):
+    """A table nested 10,000 deep ends its connection, and the broker goes on."""
+    with RawConnection(address) as raw:
+        raw.open_channel(1)
+        table = b""
+        for _ in range(10_000):
+            table = short_string("t") + b"F" + struct.pack(">I", len(table)) + table
+        # Bare bytes: whether it is refused or taken, this connection is not looked at again.
+        raw.send_method(1, 50, 10, b"\0\0" + short_string("t-deep") + b"\2" + struct.pack(">I", len(table)) + table)
+    with RawConnection(address) as raw:
+        raw.open_channel(1)

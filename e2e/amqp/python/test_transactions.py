@@ -1,5 +1,6 @@
 """tx: what is invisible until commit, and what a rollback leaves as it was."""
 
+import pika
 import pytest
 
 from harness.clients import bodies, drain, get, publish, ready, store, wait_ready
@@ -102,3 +103,16 @@ def test_select_twice(tx, channel, queue):
     tx.tx_select()
     tx.tx_commit()
     wait_ready(channel, queue, 1)
+
+
+def test_commit_with_a_refused_publish(connect, name):
+    """A publish that a full queue refuses makes the commit fail; what fitted stays."""
+    connection, queue = connect(), name()
+    channel = connection.channel()
+    channel.queue_declare(queue, arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
+    channel.tx_select()
+    publish(channel, queue, "fits", "does not")
+    with pytest.raises(pika.exceptions.ChannelClosedByBroker) as caught:
+        channel.tx_commit()
+    assert (caught.value.reply_code, caught.value.reply_text) == (406, "PRECONDITION_FAILED - partial tx completion")
+    assert bodies(drain(connection.channel(), queue)) == ["fits"]
