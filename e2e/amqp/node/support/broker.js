@@ -55,7 +55,12 @@ export class BrokerProcess {
     broker.#amqpPort = await freePort();
     broker.#httpPort = await freePort();
     process.on('exit', broker.#killOnExit);
-    await broker.restart();
+    try {
+      await broker.restart();
+    } catch (error) {
+      await broker.dispose();
+      throw error;
+    }
     return broker;
   }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const READY_DEADLINE: Duration = Duration::from_secs(60);
 /// The broker that tests which do not kill it share. It ends with the last test that holds it: a static is never
 /// dropped, so a strong reference here would leave the process behind.
 static SHARED: Mutex<Weak<Broker>> = Mutex::const_new(Weak::new());
+
+/// Whether a start of the shared broker failed: the tests after it need not wait for another.
+static SHARED_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Address of the broker that runs already, if the caller named one.
 pub fn external_uri() -> Option<String> {
@@ -35,7 +39,13 @@ pub async fn shared_uri() -> (String, Option<Arc<Broker>>) {
     let mut shared = SHARED.lock().await;
     let broker = match shared.upgrade() {
         Some(broker) => broker,
-        None => Arc::new(Broker::start().await),
+        None => {
+            let failed = SHARED_FAILED.swap(true, Ordering::Relaxed); // ordered by the lock
+            assert!(!failed, "the shared broker did not start before");
+            let broker = Arc::new(Broker::start().await);
+            SHARED_FAILED.store(false, Ordering::Relaxed);
+            broker
+        }
     };
     *shared = Arc::downgrade(&broker);
     (broker.uri(), Some(broker))

@@ -29,6 +29,7 @@ final class BrokerProcess implements AutoCloseable {
 
     private static final Duration READY_DEADLINE = Duration.ofSeconds(60);
     private static BrokerProcess shared;
+    private static Exception sharedFailure; // of the first start: the other tests need not wait for it again
 
     private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
     private final String binary;
@@ -48,8 +49,16 @@ final class BrokerProcess implements AutoCloseable {
         if (EXTERNAL != null) {
             return EXTERNAL;
         }
+        if (sharedFailure != null) {
+            throw new IllegalStateException("the shared broker did not start", sharedFailure);
+        }
         if (shared == null) {
-            shared = start();
+            try {
+                shared = start();
+            } catch (Exception e) {
+                sharedFailure = e;
+                throw e;
+            }
             Runtime.getRuntime().addShutdownHook(new Thread(shared::removeData));
         }
         return shared.uri();
@@ -64,7 +73,12 @@ final class BrokerProcess implements AutoCloseable {
         }
         BrokerProcess broker = new BrokerProcess(binary, Files.createTempDirectory("narumq-e2e-java-"));
         Runtime.getRuntime().addShutdownHook(broker.endWithTheTests);
-        broker.restart();
+        try {
+            broker.restart();
+        } catch (Exception e) {
+            broker.close();
+            throw e;
+        }
         return broker;
     }
 

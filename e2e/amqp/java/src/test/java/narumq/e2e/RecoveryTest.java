@@ -168,6 +168,7 @@ class RecoveryTest {
         channel.waitForConfirmsOrDie(AmqpTest.DEADLINE_MS);
         long stale = AmqpTest.expectBodies(fromDurable.deliveries(), "held").get(0).getEnvelope().getDeliveryTag();
 
+        // The kill comes right after the declarations: the broker answers them only once they are durable.
         broker.kill();
         restartAndAwaitRecovery();
         channel.basicAck(stale, false); // of the lost connection: the client must not send it
