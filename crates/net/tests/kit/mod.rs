@@ -1,0 +1,323 @@
+//! A door of one-line commands, and a running loop with it, for tests over real loopback sockets.
+#![allow(dead_code, reason = "each test file uses another part")]
+#![allow(clippy::unwrap_used, reason = "a test ends where something unexpected is")]
+
+use narumq_door::{Broker, Cause, ConnInfo, Context, Door, Event, Flow, Session, Turn};
+use narumq_model::{Lsn, SessionId, Time};
+use narumq_net::{Clock, Listen, Listeners, Net, Settings, Surroundings};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A broker with nothing in it.
+pub(crate) fn broker(workers: u16) -> Arc<Broker> {
+    Arc::new(Broker::scratch(workers))
+}
+
+/// Does something in the broker that is not durable before the next `sync`.
+pub(crate) fn durable_write(broker: &Broker) -> Lsn {
+    broker.scratch_append()
+}
+
+/// Makes everything durable.
+pub(crate) fn sync(broker: &Broker) {
+    broker.scratch_sync();
+}
+
+/// Gives the broker something to do at a time that has come already.
+pub(crate) fn set_deadline(broker: &Broker) {
+    broker.scratch_deadline(Time(1));
+}
+
+/// Whether it has been done.
+pub(crate) fn deadline_met(broker: &Broker) -> bool {
+    broker.advanced.load(std::sync::atomic::Ordering::SeqCst) > 0
+}
+
+/// Tells a session something from a thread that is no worker.
+pub(crate) fn kick(broker: &Broker, to: SessionId, text: &str) {
+    let mut turn = Turn::new(Time(0), None);
+    broker.mailboxes().post(to, Event::Kick(text.into()), &mut turn);
+    broker.end_turn(&mut turn);
+}
+
+struct Steady(Instant);
+
+impl Clock for Steady {
+    fn now(&self) -> Time {
+        Time(1_000_000 + self.0.elapsed().as_millis() as u64)
+    }
+}
+
+/// What a session says to the test beside its socket.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Note {
+    Opened(SessionId),
+    Closed(SessionId, Cause),
+    /// `on_bytes` was called with this many bytes.
+    Shown(usize),
+    Writable,
+    BatchEnd,
+    Paused,
+}
+
+struct CommandDoor(Mutex<Sender<Note>>);
+
+impl Door for CommandDoor {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
+        let notes = self.0.lock().unwrap().clone();
+        notes.send(Note::Opened(info.id)).unwrap();
+        Box::new(Command { info, opened: now, notes, paused: false, tick: None, waits_for: None })
+    }
+}
+
+struct Command {
+    info: ConnInfo,
+    opened: Time,
+    notes: Sender<Note>,
+    paused: bool,
+    tick: Option<Time>,
+    waits_for: Option<Lsn>,
+}
+
+impl Command {
+    fn note(&self, note: Note) {
+        let _ = self.notes.send(note);
+    }
+
+    /// One command; `rest` is what lies behind its line. Returns how much of `rest` it took, or how much it needs.
+    fn run(&mut self, line: &str, rest: &[u8], cx: &mut Context<'_>) -> Result<usize, usize> {
+        let (verb, text) = line.split_once(' ').unwrap_or((line, ""));
+        let number = || text.parse::<u64>().unwrap();
+        match verb {
+            "echo" => cx.out.main().extend_from_slice(format!("{text}\n").as_bytes()),
+            "seed" => cx.out.main().extend_from_slice(format!("{}\n", self.info.seed).as_bytes()),
+            "big" => cx.out.push_shared(vec![b'x'; number() as usize].into()),
+            "pieces" => (0..number()).for_each(|n| cx.out.push_shared(format!("{n}\n").into_bytes().into())),
+            "pause" => {
+                self.paused = true;
+                self.note(Note::Paused);
+            }
+            "tick" => self.tick = Some(cx.turn.now.plus(number())),
+            "bye" => {
+                cx.out.main().extend_from_slice(b"bye\n");
+                cx.out.close();
+            }
+            "hold" => {
+                let lsn = durable_write(cx.broker);
+                cx.out.hold_until(1, lsn);
+                cx.out.lane(1).extend_from_slice(format!("{text}\n").as_bytes());
+            }
+            "late" => {
+                // Something that is durable already: no sync will ever come for it.
+                cx.out.hold_until(1, cx.broker.durable());
+                cx.out.lane(1).extend_from_slice(b"late\n");
+            }
+            "confirm" => self.waits_for = Some(durable_write(cx.broker)),
+            "post" => {
+                let mut parts = text.splitn(4, ' ');
+                let mut part = || parts.next().unwrap();
+                let (worker, index, generation) = (part(), part(), part());
+                let (worker, index) = (worker.parse().unwrap(), index.parse().unwrap());
+                let to = SessionId { worker, index, generation: generation.parse().unwrap() };
+                cx.broker.mailboxes().post(to, Event::Kick(part().into()), cx.turn);
+            }
+            "need" => {
+                let needed = number() as usize;
+                if rest.len() < needed {
+                    return Err(needed);
+                }
+                let sum: u64 = rest[..needed].iter().map(|&b| u64::from(b)).sum();
+                cx.out.main().extend_from_slice(format!("{sum}\n").as_bytes());
+                return Ok(needed);
+            }
+            other => panic!("no such command: {other:?}"),
+        }
+        Ok(0)
+    }
+}
+
+impl Session for Command {
+    fn on_bytes(&mut self, input: &[u8], cx: &mut Context<'_>) -> Flow {
+        self.note(Note::Shown(input.len()));
+        let mut at = 0;
+        while !self.paused {
+            let Some(end) = input[at..].iter().position(|&b| b == b'\n') else { break };
+            let line = std::str::from_utf8(&input[at..at + end]).unwrap();
+            let body = at + end + 1;
+            match self.run(line, &input[body..], cx) {
+                Ok(taken) => at = body + taken,
+                Err(needed) => return Flow { consumed: at, needed: end + 1 + needed },
+            }
+        }
+        Flow { consumed: at, needed: 0 }
+    }
+
+    fn on_event(&mut self, event: Event, cx: &mut Context<'_>) {
+        match event {
+            Event::Kick(text) if text == "resume" => self.paused = false,
+            Event::Kick(text) => cx.out.main().extend_from_slice(format!("event {text}\n").as_bytes()),
+            Event::Durable(lsn) if self.waits_for.is_some_and(|w| w <= lsn) => {
+                self.waits_for = None;
+                cx.out.main().extend_from_slice(b"confirmed\n");
+            }
+            Event::Stop => {
+                cx.out.main().extend_from_slice(b"stop\n");
+                cx.out.close();
+            }
+            _ => {}
+        }
+    }
+
+    fn on_batch_end(&mut self, _: &mut Context<'_>) {
+        self.note(Note::BatchEnd);
+    }
+
+    fn on_writable(&mut self, _: &mut Context<'_>) {
+        self.note(Note::Writable);
+    }
+
+    fn on_tick(&mut self, cx: &mut Context<'_>) {
+        let late = cx.turn.now.since(self.tick.take().unwrap());
+        let age = cx.turn.now.since(self.opened);
+        cx.out.main().extend_from_slice(format!("tick {}\n", late < 1000 && age < 20_000).as_bytes());
+    }
+
+    fn next_tick(&self) -> Option<Time> {
+        self.tick
+    }
+
+    fn paused(&self) -> bool {
+        self.paused
+    }
+
+    fn waits_for(&self) -> Option<Lsn> {
+        self.waits_for
+    }
+
+    fn on_close(&mut self, cause: Cause, _: &mut Context<'_>) {
+        self.note(Note::Closed(self.info.id, cause));
+    }
+}
+
+/// Where warnings go.
+pub(crate) type Warn = Arc<dyn Fn(std::fmt::Arguments<'_>) + Send + Sync>;
+
+/// A running loop.
+pub(crate) struct Rig {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) net: Net,
+    pub(crate) notes: Receiver<Note>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Rig {
+    pub(crate) fn new(workers: u16) -> Self {
+        Self::with(workers, &Settings::default())
+    }
+
+    pub(crate) fn with(workers: u16, settings: &Settings) -> Self {
+        Self::warning(workers, settings, Arc::new(|what| panic!("{what}")))
+    }
+
+    pub(crate) fn warning(workers: u16, settings: &Settings, warn: Warn) -> Self {
+        let (send, notes) = channel();
+        let broker = broker(workers);
+        let door = Arc::new(CommandDoor(Mutex::new(send)));
+        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), door, optional: false };
+        let listeners = Listeners::bind(vec![listen]).unwrap();
+        #[allow(clippy::disallowed_methods, reason = "the clock of the test")]
+        let clock = Arc::new(Steady(Instant::now()));
+        let seeds = Mutex::new(0);
+        let seed = Arc::new(move || {
+            let mut seed = seeds.lock().unwrap();
+            *seed += 1;
+            *seed
+        });
+        let surroundings = Surroundings { clock, seed, warn };
+        let net = Net::start(listeners, settings, &broker, &surroundings).unwrap();
+        let address = net.addresses()[0].1;
+        Self { broker, net, notes, address }
+    }
+
+    /// A new connection, after its session has opened.
+    pub(crate) fn connect(&self) -> (Client, SessionId) {
+        let client = Client::new(self.address);
+        let Note::Opened(id) = self.wait(|note| matches!(note, Note::Opened(_))) else { unreachable!() };
+        (client, id)
+    }
+
+    /// The next note of this sort; others before it are dropped.
+    pub(crate) fn wait(&self, wanted: impl Fn(&Note) -> bool) -> Note {
+        loop {
+            let note = self.notes.recv_timeout(PATIENCE).expect("a note that must come");
+            if wanted(&note) {
+                return note;
+            }
+        }
+    }
+
+    /// How this session's connection ends.
+    pub(crate) fn closed(&self, id: SessionId) -> Cause {
+        let note = self.wait(|note| matches!(note, Note::Closed(of, _) if *of == id));
+        let Note::Closed(_, cause) = note else { unreachable!() };
+        cause
+    }
+}
+
+/// The other end of a connection.
+pub(crate) struct Client {
+    pub(crate) read: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        Self { read: BufReader::new(socket) }
+    }
+
+    pub(crate) fn socket(&self) -> &TcpStream {
+        self.read.get_ref()
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket().write_all(bytes.as_ref()).unwrap();
+    }
+
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.read.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.read.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Everything up to the end of the connection, which must be orderly.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.read.read_to_string(&mut rest).unwrap();
+        rest
+    }
+
+    /// Sends a command and its echo, so that the command has been run when this returns.
+    pub(crate) fn settle(&mut self) {
+        self.send("echo settled\n");
+        assert_eq!(self.line(), "settled");
+    }
+}
