@@ -125,9 +125,12 @@ impl Worker {
         arrivals.into_iter().for_each(|arrival| self.open(arrival));
         let grace = self.shared.grace.load(Ordering::SeqCst);
         if grace < u64::MAX && self.stop_at.is_none() {
-            self.stop_at = Some(self.core.turn.now.plus(grace));
+            // Who is connected already, as far as it can tell, is told goodbye like the others.
+            self.accepting = (0..self.listeners.len()).collect();
+            self.accept();
             self.listeners.clear();
             self.accepting.clear();
+            self.stop_at = Some(self.core.turn.now.plus(grace));
             for index in 0..self.table.end() {
                 if let Some(conn) = self.table.at(index).filter(|c| c.session.is_some()) {
                     self.core.tell(conn, Event::Stop);

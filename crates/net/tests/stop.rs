@@ -30,6 +30,18 @@ fn every_session_says_goodbye_and_the_port_is_free_again() {
 }
 
 #[test]
+fn who_is_connected_but_not_yet_accepted_is_told_too() {
+    for _ in 0..20 {
+        let rig = Rig::new(1);
+        let mut client = Client::new(rig.address);
+        let stopping = std::thread::Builder::new().spawn(move || rig.net.stop(8000)).unwrap();
+        assert_eq!(client.rest(), "stop\n");
+        drop(client);
+        assert_eq!(stopping.join().unwrap(), 0);
+    }
+}
+
+#[test]
 fn who_does_not_take_the_goodbye_is_cut_at_the_deadline() {
     let rig = Rig::new(1);
     let (mut client, _) = rig.connect();
