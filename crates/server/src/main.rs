@@ -1,3 +1,47 @@
-//! The composition root and the binary.
+//! The binary `narumq`: what the command line asks for, and nothing else.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod banner;
+mod cli;
+mod clock;
+mod config;
+mod data_directory;
+mod doors;
+mod report;
+mod shutdown;
+mod startup;
+mod system;
+
+use clap::Parser;
+use cli::{Cli, Command, ServeArgs};
+use config::Config;
+use std::process::ExitCode;
+
+/// The exit code of a configuration that makes no sense, as for a command line that makes none.
+const EXIT_CONFIG: u8 = 2;
+
+fn main() -> ExitCode {
+    let started = system::instant();
+    let Cli { serve: arguments, command } = Cli::parse();
+    match command {
+        None => serve(arguments, started),
+        Some(Command::Serve(arguments)) => serve(*arguments, started),
+    }
+}
+
+fn serve(arguments: ServeArgs, started: std::time::Instant) -> ExitCode {
+    let config = match Config::resolve(arguments) {
+        Ok(config) => config,
+        Err(error) => {
+            report::fatal(&error);
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match startup::serve(&config, started) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::fatal(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The configuration as it is meant: command line over environment over file over defaults, checked as a whole.
+
+pub(crate) mod address;
+mod error;
+mod file;
+pub(crate) mod size;
+
+use crate::cli::{self, ServeArgs};
+use crate::report::Level;
+use crate::system;
+use address::{Address, Listening};
+use file::File;
+use narumq_model::{Durability, limits};
+use std::path::PathBuf;
+
+pub(crate) use error::ConfigError;
+
+const AMQP_PORT: u16 = 5672;
+const HTTP_PORT: u16 = 15672;
+const HEARTBEAT_SECONDS: u16 = 60;
+
+/// Everything that can be set.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Config {
+    /// Where everything is kept.
+    pub(crate) data_dir: PathBuf,
+    /// Where AMQP 0-9-1 is spoken; empty = nowhere.
+    pub(crate) amqp: Vec<Address>,
+    /// Where management, health and metrics answer; empty = nowhere.
+    pub(crate) http: Vec<Address>,
+    /// guest/guest may come from other machines.
+    pub(crate) allow_default_credentials: bool,
+    /// What a positive answer to a durable write promises.
+    pub(crate) durability: Durability,
+    /// Threads that serve connections.
+    pub(crate) workers: u16,
+    /// Memory beyond which publishers wait, in bytes.
+    pub(crate) memory_limit: u64,
+    /// Free disk space below which publishers wait, in bytes, if more than the log needs for itself.
+    pub(crate) disk_reserve: Option<u64>,
+    /// Largest message body, in bytes.
+    pub(crate) message_size_max: u64,
+    /// Proposed heartbeat, in seconds; 0 = none.
+    pub(crate) heartbeat: u16,
+    /// How much is said.
+    pub(crate) log_level: Level,
+}
+
+impl Config {
+    /// What the command line and the environment (`arguments`), the file they name and the defaults come to.
+    pub(crate) fn resolve(arguments: ServeArgs) -> Result<Self, ConfigError> {
+        let file = arguments.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let config = Self::merge(arguments, file)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn merge(given: ServeArgs, file: File) -> Result<Self, ConfigError> {
+        let durability = match given.durability.or(file.durability) {
+            Some(cli::Durability::Os) => Durability::Os,
+            Some(cli::Durability::Fsync) | None => Durability::Fsync,
+        };
+        let amqp = given.amqp.or(file.amqp.map(file::Addresses::into_vec));
+        let http = given.http.or(file.http.map(file::Addresses::into_vec));
+        let message_size_max = given.message_size_max.or(file.message_size_max);
+        Ok(Self {
+            data_dir: given.data_dir.or(file.data_dir).unwrap_or_else(|| "narumq-data".into()),
+            amqp: addresses("amqp", amqp, AMQP_PORT)?,
+            http: addresses("http", http, HTTP_PORT)?,
+            allow_default_credentials: given
+                .allow_default_credentials
+                .or(file.allow_default_credentials)
+                .unwrap_or(false),
+            durability,
+            workers: given.workers.or(file.workers).unwrap_or_else(system::workers),
+            memory_limit: given
+                .memory_limit
+                .or(file.memory_limit)
+                .map_or_else(|| system::memory_bytes() / 5 * 2, |size| size.0),
+            disk_reserve: given.disk_reserve.or(file.disk_reserve).map(|size| size.0),
+            message_size_max: message_size_max.map_or(limits::MESSAGE_BYTES_MAX, |size| size.0),
+            heartbeat: given.heartbeat.or(file.heartbeat).unwrap_or(HEARTBEAT_SECONDS),
+            log_level: given.log_level.or(file.log_level).unwrap_or(Level::Info),
+        })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if !(1..=64).contains(&self.workers) {
+            return Err(ConfigError::Workers(self.workers));
+        }
+        if !(1..=limits::GROUP_BYTES_MAX / 2).contains(&self.message_size_max) {
+            return Err(ConfigError::MessageSizeMax(self.message_size_max));
+        }
+        if self.amqp.is_empty() && self.http.is_empty() {
+            return Err(ConfigError::NoDoor);
+        }
+        let doors = [("amqp", &self.amqp), ("http", &self.http)];
+        for (door, addresses) in doors {
+            let exposed = addresses.iter().find(|a| !a.socket.ip().is_loopback());
+            if let (Some(address), false) = (exposed, self.allow_default_credentials) {
+                return Err(ConfigError::Exposed { door, address: address.socket });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a door's addresses come to; it is either off or has some.
+fn addresses(door: &'static str, given: Option<Vec<Listening>>, port: u16) -> Result<Vec<Address>, ConfigError> {
+    let given = given.unwrap_or_else(|| vec![Listening::this_machine(port)]);
+    if given.contains(&Listening::Off) {
+        return if given.len() == 1 { Ok(Vec::new()) } else { Err(ConfigError::OffAndOn(door)) };
+    }
+    let mut addresses: Vec<Address> = Vec::new();
+    for address in given.iter().flat_map(Listening::addresses) {
+        if address.socket.port() == 0 || !addresses.iter().any(|a| a.socket == address.socket) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests;

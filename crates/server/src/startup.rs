@@ -1,0 +1,123 @@
+//! The life of a broker: from an empty process to open doors, and back.
+
+use crate::banner::Banner;
+use crate::clock::BrokerClock;
+use crate::config::Config;
+use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::report::{self, Report};
+use crate::shutdown::{self, Ending, Endings};
+use crate::{doors, system};
+use narumq_door::Broker;
+use narumq_model::Time;
+use narumq_net::{BindError, Listeners, Net, Settings, Surroundings};
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Why a broker did not start, or had to end.
+#[derive(Debug)]
+pub(crate) enum ServeError {
+    /// The data directory cannot be had.
+    DataDirectory(DataDirectoryError),
+    /// An address cannot be had.
+    Bind(BindError),
+    /// The system refuses threads, signals or sockets.
+    System(io::Error),
+    /// The broker cannot go on.
+    Failed(String),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DataDirectory(error) => error.fmt(f),
+            Self::Bind(error) if error.error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "{error}; another program listens there: stop it, or choose another port with --{} ADDR",
+                error.door
+            ),
+            Self::Bind(error) => write!(f, "{error}; choose another address with --{} ADDR", error.door),
+            Self::System(error) => write!(f, "the system refuses what the broker needs: {error}"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves until a signal asks for the end. `started` is when the process did.
+pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError> {
+    shutdown::abort_on_panic();
+    let report = Report::new(config.log_level);
+    let files = system::raise_open_files();
+    report.debug(format_args!("open files: {files:?}, workers: {}", config.workers));
+    let endings = Endings::listen().map_err(ServeError::System)?;
+    let directory = DataDirectory::lock(&config.data_dir).map_err(ServeError::DataDirectory)?;
+    let ready = Arc::new(AtomicBool::new(false));
+    // Before the recovery, so that a taken port is told at once; they answer after it.
+    let listeners = Listeners::bind(doors::listeners(config, &ready)).map_err(ServeError::Bind)?;
+    let clock = Arc::new(BrokerClock::start());
+    let broker = open_broker(config, &directory, &clock, endings.failure())?;
+
+    let surroundings = Surroundings {
+        clock: clock.clone(),
+        seed: Arc::new(system::seed),
+        warn: Arc::new(move |what| report.warn(what)),
+    };
+    let net = Net::start(listeners, &Settings::default(), &broker, &surroundings).map_err(ServeError::System)?;
+    ready.store(true, Ordering::SeqCst);
+    let banner = Banner {
+        config,
+        addresses: net.addresses(),
+        data: &directory.path,
+        millis: started.elapsed().as_millis(),
+        started: system::wall_clock(),
+    };
+    say(&banner.text(report::colours(&io::stdout())));
+
+    let ending = endings.wait();
+    ready.store(false, Ordering::SeqCst);
+    if let Ending::Failed(why) = ending {
+        // Nothing that is answered from now on could be kept: the process ends as it is.
+        return Err(ServeError::Failed(why));
+    }
+    stop(net, broker, report)
+}
+
+/// Opens the log in the data directory and the broker over it. `failed` is called when the log cannot go on.
+fn open_broker(
+    config: &Config,
+    _directory: &DataDirectory,
+    clock: &BrokerClock,
+    _failed: impl Fn(String) + Send + 'static,
+) -> Result<Arc<Broker>, ServeError> {
+    clock.raise(Time(0));
+    Ok(Arc::new(Broker::scratch(config.workers)))
+}
+
+/// Lets the connections say goodbye, then the log write what it has.
+fn stop(net: Net, broker: Arc<Broker>, report: Report) -> Result<(), ServeError> {
+    let stopping = system::instant();
+    report.info(format_args!("stopping"));
+    let cut = net.stop(shutdown::GRACE_MILLIS);
+    if cut > 0 {
+        report.warn(format_args!("{cut} connections did not say goodbye in time and were cut"));
+    }
+    close_broker(broker)?;
+    report.info(format_args!("stopped after {} ms", stopping.elapsed().as_millis()));
+    Ok(())
+}
+
+/// Writes and syncs all that is open, and says in the log that the end was a clean one.
+fn close_broker(broker: Arc<Broker>) -> Result<(), ServeError> {
+    drop(broker);
+    Ok(())
+}
+
+fn say(text: &str) {
+    // Nobody may read it; the broker serves all the same.
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
