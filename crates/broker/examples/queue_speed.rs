@@ -46,7 +46,8 @@ fn run(broker: &Broker, size: usize, durable: bool, takes: bool) {
     broker.declare_queue(&vhost, spec, me, &mut turn).expect("a queue");
     let queue = broker.queue(&vhost, &name, me).expect("a queue");
     let keys = [name.as_bytes()];
-    let route = broker.route(&vhost, &RouteQuery { exchange: b"", keys: &keys, headers: &Headers::default }).expect("a route");
+    let route =
+        broker.route(&vhost, &RouteQuery { exchange: b"", keys: &keys, headers: &Headers::default }).expect("a route");
     let bytes = Arc::new(AtomicI64::new(1 << 60));
     let spec = ConsumerSpec {
         session: me,

@@ -155,6 +155,11 @@ impl Broker {
         self.after(turn);
     }
 
+    /// The latest broker time that is known, over restarts too.
+    pub fn time(&self) -> Time {
+        self.core.time()
+    }
+
     /// Largest message accepted, in payload bytes.
     pub fn message_bytes_max(&self) -> u64 {
         self.settings.message_bytes_max

@@ -49,7 +49,7 @@ impl Endings {
     }
 
     /// What to call when the broker cannot go on.
-    pub(crate) fn failure(&self) -> impl Fn(String) + Send + use<> {
+    pub(crate) fn failure(&self) -> impl Fn(String) + Send + Sync + use<> {
         let sender = self.sender.clone();
         move |why| {
             let _ = sender.send(Ending::Failed(why));

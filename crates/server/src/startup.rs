@@ -7,9 +7,11 @@ use crate::data_directory::{DataDirectory, DataDirectoryError};
 use crate::report::{self, Report};
 use crate::shutdown::{self, Ending, Endings};
 use crate::{doors, system};
-use narumq_door::Broker;
-use narumq_model::Time;
-use narumq_net::{BindError, Listeners, Net, Settings, Surroundings};
+use narumq_broker::Broker;
+use narumq_log::disk::file::{FileDisk, WritePath};
+use narumq_log::{Given, Options};
+use narumq_model::Durability;
+use narumq_net::{BindError, Clock, Listeners, Net, Settings, Surroundings};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -83,37 +85,62 @@ pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError>
         // Nothing that is answered from now on could be kept: the process ends as it is.
         return Err(ServeError::Failed(why));
     }
-    stop(net, broker, report)
+    stop(net, broker, &clock, report)
 }
 
 /// Opens the log in the data directory and the broker over it. `failed` is called when the log cannot go on.
 fn open_broker(
     config: &Config,
-    _directory: &DataDirectory,
+    directory: &DataDirectory,
     clock: &BrokerClock,
-    _failed: impl Fn(String) + Send + 'static,
+    failed: impl Fn(String) + Send + Sync + 'static,
 ) -> Result<Arc<Broker>, ServeError> {
-    clock.raise(Time(0));
-    Ok(Arc::new(Broker::scratch(config.workers)))
+    let durability = config.durability;
+    let path = match durability {
+        Durability::Fsync => WritePath::Direct,
+        Durability::Os => WritePath::Buffered,
+    };
+    let disk = FileDisk::open(&directory.path.join("log"), path).map_err(ServeError::System)?;
+    let given = Given { disk: Arc::new(disk), random: Box::new(|| system::seed() as u64) };
+    let mut options = Options { durability, ..Options::default() };
+    if let Some(reserve) = config.disk_reserve {
+        options.disk_reserve = options.disk_reserve.max(reserve);
+    }
+    let settings = narumq_broker::Settings {
+        workers: config.workers,
+        message_bytes_max: config.message_size_max,
+        durability,
+        given_exchanges: narumq_amqp::given_exchanges(),
+        headers_of: Some(narumq_amqp::headers_of),
+        default_vhost: "/".into(),
+        salt: (system::seed() as u32).to_le_bytes(),
+    };
+    let broker = Broker::open(settings, options, given, clock.now()).map_err(|e| ServeError::Failed(e.to_string()))?;
+    clock.raise(broker.time());
+    broker.on_failure(Arc::new(move |why: &str| failed(why.to_owned())));
+    Ok(broker)
 }
 
 /// Lets the connections say goodbye, then the log write what it has.
-fn stop(net: Net, broker: Arc<Broker>, report: Report) -> Result<(), ServeError> {
+fn stop(net: Net, broker: Arc<Broker>, clock: &BrokerClock, report: Report) -> Result<(), ServeError> {
     let stopping = system::instant();
     report.info(format_args!("stopping"));
     let cut = net.stop(shutdown::GRACE_MILLIS);
     if cut > 0 {
         report.warn(format_args!("{cut} connections did not say goodbye in time and were cut"));
     }
-    close_broker(broker)?;
+    close_broker(&broker, clock)?;
     report.info(format_args!("stopped after {} ms", stopping.elapsed().as_millis()));
     Ok(())
 }
 
 /// Writes and syncs all that is open, and says in the log that the end was a clean one.
-fn close_broker(broker: Arc<Broker>) -> Result<(), ServeError> {
-    drop(broker);
-    Ok(())
+fn close_broker(broker: &Broker, clock: &BrokerClock) -> Result<(), ServeError> {
+    broker.close(clock.now());
+    match broker.failed() {
+        Some(why) => Err(ServeError::Failed(why)),
+        None => Ok(()),
+    }
 }
 
 fn say(text: &str) {

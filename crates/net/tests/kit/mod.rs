@@ -2,11 +2,15 @@
 #![allow(dead_code, reason = "each test file uses another part")]
 #![allow(clippy::unwrap_used, reason = "a test ends where something unexpected is")]
 
+use narumq_broker::QueueSpec;
 use narumq_door::{Broker, Cause, ConnInfo, Context, Door, Event, Flow, Session, Turn};
-use narumq_model::{Lsn, SessionId, Time};
+use narumq_log::disk::memory::MemoryDisk;
+use narumq_log::{Given, Options};
+use narumq_model::{Lsn, QueuePolicy, SessionId, Time};
 use narumq_net::{Clock, Listen, Listeners, Net, Settings, Surroundings};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,29 +18,57 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A broker with nothing in it.
+/// A broker with nothing in it, on a disk in memory; nothing becomes durable before someone asks.
 pub(crate) fn broker(workers: u16) -> Arc<Broker> {
-    Arc::new(Broker::scratch(workers))
+    let settings = narumq_broker::Settings {
+        workers,
+        message_bytes_max: 1 << 20,
+        durability: Default::default(),
+        given_exchanges: Vec::new(),
+        headers_of: None,
+        default_vhost: "/".into(),
+        salt: [0; 4],
+    };
+    let options = Options { idle_sync_ms: u64::MAX / 4, prefill: false, ..Options::default() };
+    let given = Given { disk: Arc::new(MemoryDisk::default()), random: Box::new(|| 7) };
+    Broker::open(settings, options, given, Time(1)).unwrap()
+}
+
+fn declare(broker: &Broker, name: String, policy: QueuePolicy) -> Lsn {
+    let guest = broker.authenticate("guest", b"guest", true).unwrap();
+    let vhost = broker.open_vhost("/", &guest).unwrap();
+    let nobody = SessionId { worker: 0, index: u32::MAX, generation: 0 };
+    let spec = QueueSpec { name: Some(name.into()), durable: true, policy, ..QueueSpec::default() };
+    let mut turn = Turn::new(Time(1), None);
+    let (_, lsn) = broker.declare_queue(&vhost, spec, nobody, &mut turn).unwrap();
+    broker.end_turn(&mut turn);
+    lsn
 }
 
 /// Does something in the broker that is not durable before the next `sync`.
 pub(crate) fn durable_write(broker: &Broker) -> Lsn {
-    broker.scratch_append()
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    declare(broker, format!("queue-{}", NEXT.fetch_add(1, Ordering::SeqCst)), QueuePolicy::default())
 }
 
 /// Makes everything durable.
 pub(crate) fn sync(broker: &Broker) {
-    broker.scratch_sync();
+    let last = durable_write(broker);
+    let mut turn = Turn::new(Time(1), None);
+    turn.want_sync(last);
+    broker.end_turn(&mut turn);
 }
 
-/// Gives the broker something to do at a time that has come already.
+/// Gives the broker something to do at a time that has come already: a queue that nobody uses.
 pub(crate) fn set_deadline(broker: &Broker) {
-    broker.scratch_deadline(Time(1));
+    declare(broker, "short-lived".into(), QueuePolicy { expires_ms: Some(1), ..QueuePolicy::default() });
 }
 
 /// Whether it has been done.
 pub(crate) fn deadline_met(broker: &Broker) -> bool {
-    broker.advanced.load(std::sync::atomic::Ordering::SeqCst) > 0
+    let guest = broker.authenticate("guest", b"guest", true).unwrap();
+    let vhost = broker.open_vhost("/", &guest).unwrap();
+    broker.queues(&vhost).iter().all(|q| &**q.name() != "short-lived")
 }
 
 /// Tells a session something from a thread that is no worker.
