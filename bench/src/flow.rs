@@ -1,0 +1,280 @@
+//! Carries out a load of messages on one broker: declares, publishes, consumes, checks, deletes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::broker::{Broker, Topology};
+use crate::connection::Connection;
+use crate::consumer::{Subscriber, Tally, consume};
+use crate::encode::{self, id};
+use crate::error::{Error, Result};
+use crate::flow_figures::{Published, figures};
+use crate::ledger::Ledger;
+use crate::load::{Load, Scenario, grouped};
+use crate::meter::{Meter, Spent};
+use crate::outcome::Outcome;
+use crate::procfs;
+use crate::producer::produce;
+use crate::publisher::Publisher;
+use crate::screen::Screen;
+use crate::shared::{Event, STALL, Shared, guarded};
+use crate::template::{STAMP, Shape};
+
+/// How often the progress line and the memory are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What the broker held between publishing and draining a backlog.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    /// Until the broker had it all, seconds from the first publish.
+    pub(crate) seconds: f64,
+    /// Resident memory then, bytes.
+    pub(crate) resident: Option<u64>,
+}
+
+/// Everything measured, before it becomes figures.
+pub(crate) struct Measured {
+    pub(crate) published: Published,
+    pub(crate) tally: Tally,
+    pub(crate) held: Option<Held>,
+    pub(crate) resident_before: u64,
+    pub(crate) spent: Option<Spent>,
+    pub(crate) settled: bool,
+    /// CPU of the generator itself, microseconds.
+    pub(crate) own_cpu: u64,
+    /// Messages still in the queues after a drain.
+    pub(crate) left: Option<u64>,
+}
+
+/// Carries out the load; queues are deleted afterwards even if it failed.
+pub(crate) fn run(broker: &Broker, load: &Load, screen: &Screen) -> Result<Outcome> {
+    let mut control = broker.connect()?;
+    let topology = Topology::new(load);
+    let peer = control.peer.clone();
+    let result = topology
+        .declare(&mut control, load)
+        .and_then(|()| Flow::new(broker, load, screen, &topology)?.carry_out(&mut control));
+    screen.clear();
+    // After a failure the control connection may be gone as well; the first error is the one to tell.
+    let deleted = topology.delete(&mut control);
+    control.close();
+    let measured = result?;
+    deleted?;
+    Ok(Outcome { peer, ..figures(load, &measured) })
+}
+
+struct Flow<'a> {
+    broker: &'a Broker,
+    load: &'a Load,
+    screen: &'a Screen,
+    topology: &'a Topology,
+    shared: Arc<Shared>,
+    meter: Option<Meter>,
+    sender: Sender<Event>,
+    events: Receiver<Event>,
+    /// Time and counters at the last progress line.
+    shown: (u64, u64, u64),
+}
+
+/// What the two threads give back.
+struct Parts {
+    publishers: Vec<Publisher>,
+    subscribers: Vec<Subscriber>,
+    published: Published,
+    tally: Tally,
+    held: Option<Held>,
+}
+
+impl<'a> Flow<'a> {
+    fn new(broker: &'a Broker, load: &'a Load, screen: &'a Screen, topology: &'a Topology) -> Result<Flow<'a>> {
+        let (sender, events) = channel();
+        let meter = broker.meter()?;
+        let shared = Arc::new(Shared::new());
+        Ok(Flow { broker, load, screen, topology, shared, meter, sender, events, shown: (0, 0, 0) })
+    }
+
+    fn carry_out(&mut self, control: &mut Connection) -> Result<Measured> {
+        let publishers = self.publishers()?;
+        let resident_before = self.meter.as_ref().map_or(0, |meter| meter.resident_before);
+        let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
+        let parts = if self.load.scenario == Scenario::Backlog {
+            self.one_after_the_other(publishers, control)?
+        } else {
+            self.at_once(publishers)?
+        };
+        let own_cpu = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0).saturating_sub(own);
+        if self.load.settle {
+            self.screen.show("waiting for the broker's work to end");
+        }
+        let settled = !self.load.settle || self.meter.as_mut().is_none_or(Meter::settle);
+        let spent = self.meter.as_mut().map(Meter::spent);
+        let left = if self.load.drain { Some(self.topology.ready(control)?) } else { None };
+        let Parts { publishers, subscribers, published, tally, held } = parts;
+        publishers.into_iter().for_each(|publisher| publisher.connection.close());
+        subscribers.into_iter().for_each(|subscriber| subscriber.connection.close());
+        Ok(Measured { published, tally, held, resident_before, spent, settled, own_cpu, left })
+    }
+
+    /// Consumers first, then producers beside them.
+    fn at_once(&mut self, publishers: Vec<Publisher>) -> Result<Parts> {
+        let consumer = self.spawn_consumer()?;
+        if self.next_event() == Event::Ended {
+            let (tally, _) = join(consumer)?;
+            tally?;
+            return Err(Error::new("the broker did not answer the consumers"));
+        }
+        if let Some(meter) = &mut self.meter {
+            meter.restart();
+        }
+        let producer = self.spawn_producer(publishers)?;
+        // Also the consumers' failure ends this wait, and the producers with it.
+        self.next_event();
+        let (began, publishers) = join(producer)?;
+        let published = began.map(|began| Published::of(began, &publishers));
+        let deliveries = published.as_ref().map_or(0, |published| published.count * self.load.copies());
+        self.shared.set_target(if self.load.drain { deliveries } else { 0 });
+        while !consumer.is_finished() {
+            self.next_event();
+        }
+        let (tally, subscribers) = join(consumer)?;
+        // Where one thread ended because the other had failed, the failure is the one to tell.
+        Ok(Parts { publishers, subscribers, published: published?, tally: tally?, held: None })
+    }
+
+    /// Producers alone, then consumers alone.
+    fn one_after_the_other(&mut self, publishers: Vec<Publisher>, control: &mut Connection) -> Result<Parts> {
+        if let Some(meter) = &mut self.meter {
+            meter.restart();
+        }
+        let producer = self.spawn_producer(publishers)?;
+        self.next_event();
+        let (began, publishers) = join(producer)?;
+        let published = Published::of(began?, &publishers);
+        let held = self.await_held(&published, control)?;
+        self.shared.set_target(published.count);
+        let consumer = self.spawn_consumer()?;
+        while !consumer.is_finished() {
+            self.next_event();
+        }
+        let (tally, subscribers) = join(consumer)?;
+        Ok(Parts { publishers, subscribers, published, tally: tally?, held: Some(held) })
+    }
+
+    /// Waits until every message is in its queue; without confirms nothing else tells.
+    fn await_held(&mut self, published: &Published, control: &mut Connection) -> Result<Held> {
+        let mut last = published.last;
+        let (mut ready, mut changed) = (self.topology.ready(control)?, self.shared.clock.now());
+        while ready < published.count {
+            std::thread::sleep(Duration::from_millis(10));
+            let before = ready;
+            ready = self.topology.ready(control)?;
+            last = self.shared.clock.now();
+            if ready != before {
+                changed = last;
+            } else if last - changed > STALL.as_nanos() as u64 {
+                let text = format!("the queues hold {} of {}", grouped(ready), grouped(published.count));
+                return Err(Error::new(text));
+            }
+        }
+        let resident = self.meter.as_mut().map(Meter::look);
+        Ok(Held { seconds: (last - published.began) as f64 / 1e9, resident })
+    }
+
+    /// Waits for the next word of a thread; meanwhile looks at memory and shows progress.
+    fn next_event(&mut self) -> Event {
+        loop {
+            match self.events.recv_timeout(TICK) {
+                Ok(event) => return event,
+                Err(RecvTimeoutError::Disconnected) => return Event::Ended,
+                Err(RecvTimeoutError::Timeout) => self.tick(),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let resident = self.meter.as_mut().map(Meter::look);
+        let now = self.shared.clock.now();
+        let published = self.shared.published.load(Ordering::Relaxed);
+        let delivered = self.shared.delivered.load(Ordering::Relaxed);
+        let (then, published_then, delivered_then) = std::mem::replace(&mut self.shown, (now, published, delivered));
+        let rate = |count: u64, before: u64| grouped((count - before) * 1_000_000_000 / (now - then).max(1));
+        let mut line = format!(
+            "{:6.1} s  in {}/s  out {}/s  published {}  delivered {}",
+            now as f64 / 1e9,
+            rate(published, published_then),
+            rate(delivered, delivered_then),
+            grouped(published),
+            grouped(delivered)
+        );
+        if let Some(all) = self.load.messages {
+            line += &format!(" of {}", grouped(all * self.load.copies()));
+        }
+        if let Some(resident) = resident {
+            line += &format!("  RSS {} MiB", resident >> 20);
+        }
+        self.screen.show(&line);
+    }
+
+    fn publishers(&self) -> Result<Vec<Publisher>> {
+        let load = self.load;
+        let keys = if self.topology.exchange.is_empty() { &self.topology.queues[..] } else { &[String::new()] };
+        let one = |index: usize| {
+            let mut connection = self.broker.connect()?;
+            if load.confirm > 0 {
+                connection.call(&encode::confirm_select(), id::CONFIRM_SELECT_OK)?;
+            }
+            connection.stream_mode()?;
+            let (exchange, largest) = (self.topology.exchange.as_str(), connection.largest);
+            let shape = Shape { exchange, keys, size: load.size, persistent: load.persistent, largest };
+            let all = load.messages.unwrap_or(u64::from(u32::MAX));
+            let producers = load.producers as u64;
+            let quota = all / producers + u64::from((index as u64) < all % producers);
+            Ok(Publisher::new(connection, load, &shape, index, quota))
+        };
+        (0..load.producers).map(one).collect()
+    }
+
+    fn subscribers(&self) -> Result<Vec<Subscriber>> {
+        let load = self.load;
+        let one = |index: usize| {
+            let mut connection = self.broker.connect()?;
+            connection.take_messages();
+            connection.call(&encode::qos(load.prefetch), id::BASIC_QOS_OK)?;
+            connection.stream_mode()?;
+            let queues = self.topology.queues.iter().map(String::as_str).enumerate();
+            let mine: Vec<_> = if load.queues >= load.consumers {
+                queues.skip(index).step_by(load.consumers).collect()
+            } else {
+                queues.skip(index % load.queues).take(1).collect()
+            };
+            Ok(Subscriber::new(connection, &mine, load.ack == 0))
+        };
+        (0..load.consumers).map(one).collect()
+    }
+
+    fn spawn_producer(&self, mut publishers: Vec<Publisher>) -> Result<JoinHandle<(Result<u64>, Vec<Publisher>)>> {
+        let (load, shared, events) = (self.load.clone(), Arc::clone(&self.shared), self.sender.clone());
+        Ok(Builder::new().name("producer".to_owned()).spawn(move || {
+            let began = guarded(&shared, &events, || produce(&mut publishers, &load, &shared));
+            (began, publishers)
+        })?)
+    }
+
+    fn spawn_consumer(&self) -> Result<JoinHandle<(Result<Tally>, Vec<Subscriber>)>> {
+        let mut subscribers = self.subscribers()?;
+        let (load, shared, events) = (self.load, Arc::clone(&self.shared), self.sender.clone());
+        let ledger = Ledger::new(load.producers, load.queues);
+        let tally = Tally::new(ledger, load.ack, load.scenario == Scenario::Fanout, load.size >= STAMP);
+        Ok(Builder::new().name("consumer".to_owned()).spawn(move || {
+            let tally = guarded(&shared, &events, || consume(&mut subscribers, tally, &shared, &events));
+            (tally, subscribers)
+        })?)
+    }
+}
+
+fn join<T>(thread: JoinHandle<T>) -> Result<T> {
+    thread.join().map_err(|_| Error::new("a thread of the generator panicked"))
+}

@@ -1,0 +1,17 @@
+//! The load generator as a program of its own.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measure a broker
+#[derive(Parser)]
+#[command(name = "narumq-bench", version)]
+struct Cli {
+    #[command(flatten)]
+    args: narumq_bench::Args,
+}
+
+fn main() -> ExitCode {
+    narumq_bench::run(Cli::parse().args, &[])
+}
