@@ -219,6 +219,9 @@ fn check(load: &Load) -> Result<(), String> {
     if load.size > 64 << 20 {
         return wrong("a body is at most 64 MiB");
     }
+    if load.scenario != Scenario::Fanout && load.producers * load.queues * (load.size + 100) > 4 << 30 {
+        return wrong("a message for every producer and queue is encoded beforehand: these take more than 4 GiB");
+    }
     if load.messages == Some(0) || load.messages.is_some_and(|messages| messages > u64::from(u32::MAX)) {
         return wrong("--messages is from 1 to 4294967295");
     }
@@ -286,6 +289,7 @@ mod tests {
             "--scenario backlog --seconds 5",
             "--scenario queues --queues 0",
             "--runs 0",
+            "--queues 60000 --size 1000000",
         ] {
             assert!(parse(line).unwrap().load().is_err(), "{line}");
         }

@@ -136,9 +136,8 @@ impl<'a> Flow<'a> {
         let published = began.map(|began| Published::of(began, &publishers));
         let deliveries = published.as_ref().map_or(0, |published| published.count * self.load.copies());
         self.shared.set_target(if self.load.drain { deliveries } else { 0 });
-        while !consumer.is_finished() {
-            self.next_event();
-        }
+        // Each thread says once that it ends.
+        while self.next_event() != Event::Ended {}
         let (tally, subscribers) = join(consumer)?;
         // Where one thread ended because the other had failed, the failure is the one to tell.
         Ok(Parts { publishers, subscribers, published: published?, tally: tally?, held: None })
@@ -156,9 +155,8 @@ impl<'a> Flow<'a> {
         let held = self.await_held(&published, control)?;
         self.shared.set_target(published.count);
         let consumer = self.spawn_consumer()?;
-        while !consumer.is_finished() {
-            self.next_event();
-        }
+        // Each thread says once that it ends.
+        while self.next_event() != Event::Ended {}
         let (tally, subscribers) = join(consumer)?;
         Ok(Parts { publishers, subscribers, published, tally: tally?, held: Some(held) })
     }

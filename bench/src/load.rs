@@ -109,7 +109,8 @@ impl Load {
             parts.push(format!("prefetch {}", self.prefetch));
         }
         let shape = if self.scenario == Scenario::Fanout { "fanout to " } else { "" };
-        parts.push(format!("{} -> {shape}{} queues -> {}", self.producers, self.queues, self.consumers));
+        let plural = if self.queues == 1 { "" } else { "s" };
+        parts.push(format!("{} -> {shape}{} queue{plural} -> {}", self.producers, self.queues, self.consumers));
         let name = if self.scenario == Scenario::Backlog { "backlog: " } else { "" };
         format!("{name}{}", parts.join(", "))
     }

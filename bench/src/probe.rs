@@ -25,7 +25,9 @@ impl Prefilled {
         let what = format!("cannot prepare {}", path.display());
         let mut file = File::create(&path).map_err(|error| Error::io(&what, error))?;
         let prefilled = Prefilled { file: file.try_clone()?, path };
-        let zeros = vec![0; 1 << 20];
+        // Page by page: where the page cache keeps a large write as one large unit, each later
+        // small write into it would put the whole unit on the disk again.
+        let zeros = [0; BLOCK];
         let mut left = size;
         while left > 0 {
             let piece = left.min(zeros.len());
