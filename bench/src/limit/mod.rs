@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 
 use crate::child::{Itself, Running, until_parent_leaves};
+use crate::encode::{self, id};
 use crate::error::{Error, Result};
 use crate::limit::disk::Disk;
 use crate::limit::queues::Queues;
@@ -47,4 +48,22 @@ pub(crate) fn start(itself: &Itself, directory: &Path) -> Result<(Running, Uri)>
     let (child, line) = itself.start(&["limit-server".into(), "--dir".into(), directory.into()])?;
     let uri = format!("amqp://guest:guest@127.0.0.1:{line}/").parse().map_err(Error::new)?;
     Ok((child, uri))
+}
+
+/// connection.start, as the least server sends it.
+fn greeting() -> Vec<u8> {
+    let mut table = Vec::new();
+    for (name, value) in [("product", "limit"), ("version", env!("CARGO_PKG_VERSION"))] {
+        encode::short_string(&mut table, name);
+        table.push(b'S');
+        encode::long_string(&mut table, value.as_bytes());
+    }
+    let mut out = Vec::new();
+    encode::method(&mut out, 0, id::CONNECTION_START, |arguments| {
+        arguments.extend([0, 9]);
+        encode::long_string(arguments, &table);
+        encode::long_string(arguments, b"PLAIN");
+        encode::long_string(arguments, b"en_US");
+    });
+    out
 }

@@ -9,6 +9,7 @@ use crate::encode::{self, id};
 use crate::error::{Error, Result};
 use crate::frame::{self, Fields, Frame};
 use crate::limit::disk::{Disk, confirm};
+use crate::limit::greeting;
 use crate::limit::queues::{Outlet, Queue, Queues, Target};
 
 const LARGEST: usize = 131_072;
@@ -99,7 +100,7 @@ impl Session {
         if !self.greeted && bytes.len() >= 8 {
             self.greeted = true;
             used = 8;
-            self.outlet.write(&start());
+            self.outlet.write(&greeting());
         }
         self.publishing.refresh(&self.queues);
         while self.greeted {
@@ -281,22 +282,4 @@ fn content_length(bytes: &[u8]) -> Result<Option<usize>> {
         used += length;
     }
     Ok(Some(used))
-}
-
-/// connection.start.
-fn start() -> Vec<u8> {
-    let mut table = Vec::new();
-    for (name, value) in [("product", "limit"), ("version", env!("CARGO_PKG_VERSION"))] {
-        encode::short_string(&mut table, name);
-        table.push(b'S');
-        encode::long_string(&mut table, value.as_bytes());
-    }
-    let mut out = Vec::new();
-    encode::method(&mut out, 0, id::CONNECTION_START, |arguments| {
-        arguments.extend([0, 9]);
-        encode::long_string(arguments, &table);
-        encode::long_string(arguments, b"PLAIN");
-        encode::long_string(arguments, b"en_US");
-    });
-    out
 }
