@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
@@ -12,52 +12,38 @@ use crate::histogram::Histogram;
 /// Octets of one write.
 const BLOCK: usize = 4096;
 
-/// A file of zeros that is removed when dropped.
-pub(crate) struct Prefilled {
-    pub(crate) file: File,
-    path: PathBuf,
-}
-
-impl Prefilled {
-    /// Creates and syncs a file of `size` zero bytes.
-    pub(crate) fn create(directory: &Path, name: &str, size: usize) -> Result<Prefilled> {
-        let path = directory.join(format!("narumq-bench-{name}-{}", std::process::id()));
-        let what = format!("cannot prepare {}", path.display());
-        let mut file = File::create(&path).map_err(|error| Error::io(&what, error))?;
-        let prefilled = Prefilled { file: file.try_clone()?, path };
-        // Page by page: where the page cache keeps a large write as one large unit, each later
-        // small write into it would put the whole unit on the disk again.
-        let zeros = [0; BLOCK];
-        let mut left = size;
-        while left > 0 {
-            let piece = left.min(zeros.len());
-            file.write_all(&zeros[..piece]).map_err(|error| Error::io(&what, error))?;
-            left -= piece;
-        }
-        file.sync_all().map_err(|error| Error::io(&what, error))?;
-        Ok(prefilled)
+/// Creates and syncs a file of `size` zero bytes. It has no name any more when this returns, so
+/// that nothing is left of it once it is closed, however the process ends.
+pub(crate) fn prefilled(directory: &Path, name: &str, size: usize) -> Result<File> {
+    let path = directory.join(format!("narumq-bench-{name}-{}", std::process::id()));
+    let what = format!("cannot prepare {}", path.display());
+    let mut file = File::create(&path).map_err(|error| Error::io(&what, error))?;
+    std::fs::remove_file(&path).map_err(|error| Error::io(&what, error))?;
+    // Page by page: where the page cache keeps a large write as one large unit, each later
+    // small write into it would put the whole unit on the disk again.
+    let zeros = [0; BLOCK];
+    let mut left = size;
+    while left > 0 {
+        let piece = left.min(zeros.len());
+        file.write_all(&zeros[..piece]).map_err(|error| Error::io(&what, error))?;
+        left -= piece;
     }
-}
-
-impl Drop for Prefilled {
-    fn drop(&mut self) {
-        // It is a scratch file: a failure to remove it is no failure of the run.
-        let _ = std::fs::remove_file(&self.path);
-    }
+    file.sync_all().map_err(|error| Error::io(&what, error))?;
+    Ok(file)
 }
 
 /// How long one write and fdatasync takes (nanoseconds), tried for `time`.
 pub(crate) fn write_and_sync(directory: &Path, time: Duration) -> Result<Histogram> {
     const BLOCKS: u64 = 2048;
-    let prefilled = Prefilled::create(directory, "probe", BLOCKS as usize * BLOCK)?;
+    let file = prefilled(directory, "probe", BLOCKS as usize * BLOCK)?;
     let mut latency = Histogram::new();
     let block = [b'.'; BLOCK];
     let begun = Instant::now();
     let mut number = 0;
     while begun.elapsed() < time {
         let start = Instant::now();
-        prefilled.file.write_all_at(&block, number % BLOCKS * BLOCK as u64)?;
-        prefilled.file.sync_data()?;
+        file.write_all_at(&block, number % BLOCKS * BLOCK as u64)?;
+        file.sync_data()?;
         latency.record(start.elapsed().as_nanos() as u64);
         number += 1;
     }

@@ -89,6 +89,7 @@ fn a_window_of_one_is_set_beside_the_disk_alone() {
     let server = Server::start();
     let figures = server.figures("--messages 100 --size 1024 --persistent --confirm 1");
     let value = |name: &str| figures[name].as_f64().unwrap();
+    assert!(value("written_bytes_per_published") < 65_536.0, "a small write stays small on the disk");
     let ratio = value("confirm_p50_us") / value("disk_p50_us");
     assert!((value("confirm_per_disk_p50") - ratio).abs() < 1e-6 && ratio > 0.0);
 }

@@ -1,6 +1,7 @@
 //! One thread that writes what has gathered into a file filled with zeros before, syncs it once,
 //! and then confirms everything that waited for it.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use std::thread::Builder;
 use crate::encode::{self, CHANNEL, id};
 use crate::error::Result;
 use crate::limit::queues::Outlet;
-use crate::probe::Prefilled;
+use crate::probe::prefilled;
 
 /// Size of the file; it is overwritten from the start again and again.
 const FILE: usize = 64 << 20;
@@ -31,10 +32,10 @@ struct Gathered {
 impl Disk {
     /// Prepares the file and starts the thread.
     pub(crate) fn start(directory: &Path) -> Result<Arc<Disk>> {
-        let prefilled = Prefilled::create(directory, "limit", FILE)?;
+        let file = prefilled(directory, "limit", FILE)?;
         let disk = Arc::new(Disk { gathered: Mutex::default(), changed: Condvar::new() });
         let its = Arc::clone(&disk);
-        Builder::new().name("disk".to_owned()).spawn(move || its.run(&prefilled))?;
+        Builder::new().name("disk".to_owned()).spawn(move || its.run(&file))?;
         Ok(disk)
     }
 
@@ -54,7 +55,7 @@ impl Disk {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, prefilled: &Prefilled) {
+    fn run(&self, file: &File) {
         let mut at = 0;
         let mut taken = Gathered::default();
         let mut answer = Vec::new();
@@ -68,7 +69,7 @@ impl Disk {
             std::mem::swap(&mut *gathered, &mut taken);
             drop(gathered);
             self.changed.notify_all();
-            if let Err(error) = write(prefilled, &mut at, &taken.bytes) {
+            if let Err(error) = write(file, &mut at, &taken.bytes) {
                 eprintln!("the least server cannot write: {error}");
                 std::process::exit(1);
             }
@@ -86,15 +87,15 @@ impl Disk {
 }
 
 /// Writes and syncs, wrapping at the end of the file.
-fn write(prefilled: &Prefilled, at: &mut usize, bytes: &[u8]) -> std::io::Result<()> {
+fn write(file: &File, at: &mut usize, bytes: &[u8]) -> std::io::Result<()> {
     for piece in bytes.chunks(FILE / 4) {
         if *at + piece.len() > FILE {
             *at = 0;
         }
-        prefilled.file.write_all_at(piece, *at as u64)?;
+        file.write_all_at(piece, *at as u64)?;
         *at += piece.len();
     }
-    prefilled.file.sync_data()
+    file.sync_data()
 }
 
 /// basic.ack of everything up to a tag.
