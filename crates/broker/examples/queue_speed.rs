@@ -87,7 +87,7 @@ fn run(broker: &Broker, size: usize, durable: bool, takes: bool) {
             seqs.clear();
             broker.end_turn(&mut turn);
             while broker.congested() {
-                std::thread::yield_now();
+                std::thread::park_timeout(std::time::Duration::from_micros(200));
             }
         }
     }

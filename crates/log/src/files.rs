@@ -55,9 +55,9 @@ impl FileUse {
         self.live.fetch_add(count as i64, Ordering::Relaxed);
     }
 
-    /// `count` message copies in this file are no longer wanted. True if none is left.
+    /// `count` message copies in this file are no longer wanted. True if the file is sealed and none is left: it may be dead.
     pub fn sub_live(&self, count: u64) -> bool {
-        self.live.fetch_sub(count as i64, Ordering::AcqRel) == count as i64
+        self.live.fetch_sub(count as i64, Ordering::AcqRel) == count as i64 && self.sealed.load(Ordering::Acquire)
     }
 
     /// Message copies in this file that are still wanted.

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     /// Run the broker (what `narumq` alone does, too)
     #[command(after_help = ADDRESSES)]
     Serve(Box<ServeArgs>),
+    /// Measure this broker, or any other, with a load
+    Bench(Box<narumq_bench::Args>),
 }
 
 /// The options of `serve`.

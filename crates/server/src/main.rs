@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     match command {
         None => serve(arguments, started),
         Some(Command::Serve(arguments)) => serve(*arguments, started),
+        Some(Command::Bench(arguments)) => narumq_bench::run(*arguments, &["bench"]),
     }
 }
 
