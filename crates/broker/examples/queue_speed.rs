@@ -21,6 +21,7 @@ fn main() {
     let settings = Settings {
         workers: 1,
         message_bytes_max: 1 << 27,
+        memory_limit: 1 << 30,
         durability: Default::default(),
         given_exchanges: vec![],
         headers_of: None,

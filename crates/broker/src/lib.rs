@@ -90,7 +90,6 @@ pub struct Broker {
     catalog: Mutex<()>,
     catalog_lsn: AtomicU64,
     exclusive: Mutex<HashMap<SessionId, Vec<Arc<Queue>>>>,
-    pressure: AtomicU64,
 }
 
 impl Broker {
@@ -119,15 +118,11 @@ impl Broker {
         self.core.log.congested()
     }
 
-    /// What is short.
+    /// What is short. Whoever runs turns tells the sessions of a change.
+    #[inline]
     pub fn pressure(&self) -> Pressure {
-        let bits = self.pressure.load(Ordering::Relaxed);
-        Pressure { memory: bits & 1 != 0, disk: bits & 2 != 0 || self.core.log.low_on_disk() }
-    }
-
-    /// Tells what is short; every session learns of a change through [`Event::Pressure`].
-    pub fn set_memory_pressure(&self, short: bool) {
-        self.pressure.store(u64::from(short), Ordering::Relaxed);
+        let memory = self.core.window.load(Ordering::Relaxed) > self.settings.memory_limit;
+        Pressure { memory, disk: self.core.log.low_on_disk() }
     }
 
     /// Why the log has ended for good, if it has.

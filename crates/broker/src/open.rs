@@ -24,6 +24,8 @@ pub struct Settings {
     pub workers: u16,
     /// Largest message, in payload bytes.
     pub message_bytes_max: u64,
+    /// Memory of ready messages beyond which publishers are held back, in bytes.
+    pub memory_limit: u64,
     /// What positive answers promise where nothing narrower is said.
     pub durability: Durability,
     /// Exchanges that every vhost has from the beginning; the doors name them.
@@ -184,7 +186,6 @@ impl Broker {
             catalog: Mutex::default(),
             catalog_lsn: AtomicU64::new(0),
             exclusive: Mutex::default(),
-            pressure: AtomicU64::new(0),
             settings,
         });
         let mut turn = Turn::new(now.max(log.ended().time), None);

@@ -12,4 +12,4 @@ pub use outbox::{Chunk, Outbox};
 pub use session::{Cause, ConnInfo, Context, Door, Flow, Session};
 
 /// The broker, for `net`, which passes it on without looking inside.
-pub use narumq_broker::{Broker, Event, Turn, Wake};
+pub use narumq_broker::{Broker, Event, Pressure, Turn, Wake};

@@ -14,7 +14,8 @@ use narumq_model::{Lsn, ObjectId, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 /// What the housekeeper is asked to do.
 pub(crate) enum Task {
@@ -53,7 +54,7 @@ impl Housekeeper {
     }
 
     pub(crate) fn run(mut self, tasks: &Receiver<Task>) {
-        while let Ok(task) = tasks.recv() {
+        while let Some(task) = self.next(tasks) {
             let result = match task {
                 Task::Stop => return,
                 Task::Sealed(file, index) => {
@@ -70,6 +71,18 @@ impl Housekeeper {
                 return;
             }
             self.watch_space();
+        }
+    }
+
+    /// The next task; while the disk is short of space, a look at it every second.
+    fn next(&self, tasks: &Receiver<Task>) -> Option<Task> {
+        if !self.shared.low_on_disk.load(Ordering::Acquire) {
+            return tasks.recv().ok();
+        }
+        match tasks.recv_timeout(Duration::from_secs(1)) {
+            Ok(task) => Some(task),
+            Err(RecvTimeoutError::Timeout) => Some(Task::Look),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 
@@ -140,7 +153,13 @@ impl Housekeeper {
 
     fn watch_space(&self) {
         if let Ok(free) = self.shared.files.disk.free_bytes() {
-            self.shared.low_on_disk.store(free < self.shared.options.disk_reserve, Ordering::Release);
+            let low = free < self.shared.options.disk_reserve;
+            if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low
+                && let Some(listener) = self.shared.listener.get()
+            {
+                // Whoever waits for the disk looks at its space too.
+                listener.durable(self.shared.durable());
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::connection::{Connection, Fate, Stage};
 use crate::settings::Settings;
 use crate::timers::Timers;
-use narumq_door::{Broker, Cause, Context, Event, Session, Turn};
+use narumq_door::{Broker, Cause, Context, Event, Session, Turn, Pressure};
 use narumq_model::limits::READ_TURN_BYTES_MAX;
 use narumq_model::{Lsn, SessionId, Time};
 use std::collections::VecDeque;
@@ -21,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) turn: Turn,
     /// What of the disk's progress the sessions have been told.
     pub(crate) durable: Lsn,
+    /// What the sessions have been told is short.
+    pub(crate) pressure: Pressure,
     /// Input is read into the back half; what a connection kept is put right before it.
     pub(crate) input: Vec<u8>,
     pub(crate) ready: VecDeque<u32>,
@@ -41,6 +43,7 @@ impl Core {
             settings,
             turn,
             durable,
+            pressure: Pressure::default(),
             input: vec![0; 2 * READ_TURN_BYTES_MAX],
             ready: VecDeque::new(),
             dirty: Vec::new(),

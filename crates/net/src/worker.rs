@@ -216,6 +216,7 @@ impl Worker {
         for _ in 0..ROUNDS_MAX {
             self.core.called = false;
             self.serve_durable();
+            self.serve_pressure();
             self.serve_mail();
             self.core.broker.end_turn(&mut self.core.turn);
             if self.core.dirty.is_empty() {
@@ -249,6 +250,20 @@ impl Worker {
         }
         // Who still waits puts itself on the list again when it is flushed; until then it is empty.
         self.core.waiting = waiting;
+    }
+
+    /// Tells every session when resources have become short, or enough again.
+    fn serve_pressure(&mut self) {
+        let pressure = self.core.broker.pressure();
+        if pressure == self.core.pressure {
+            return;
+        }
+        self.core.pressure = pressure;
+        for index in 0..self.table.end() {
+            if let Some(conn) = self.table.at(index).filter(|c| c.session.is_some()) {
+                self.core.tell(conn, Event::Pressure(pressure));
+            }
+        }
     }
 
     fn serve_mail(&mut self) {

@@ -109,6 +109,7 @@ fn open_broker(
     let settings = narumq_broker::Settings {
         workers: config.workers,
         message_bytes_max: config.message_size_max,
+        memory_limit: config.memory_limit,
         durability,
         given_exchanges: narumq_amqp::given_exchanges(),
         headers_of: Some(narumq_amqp::headers_of),

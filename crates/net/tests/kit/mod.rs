@@ -23,6 +23,7 @@ pub(crate) fn broker(workers: u16) -> Arc<Broker> {
     let settings = narumq_broker::Settings {
         workers,
         message_bytes_max: 1 << 20,
+        memory_limit: 1 << 30,
         durability: Default::default(),
         given_exchanges: Vec::new(),
         headers_of: None,
