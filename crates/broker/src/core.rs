@@ -2,6 +2,7 @@
 
 use crate::event::Mailboxes;
 use crate::queue::Queue;
+use crate::queue::scratch::Scratch;
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
@@ -24,6 +25,7 @@ pub(crate) struct Core {
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
     /// Memory of ready messages over all queues, in bytes.
     pub(crate) window: AtomicU64,
+    pub(crate) scratch: Scratch,
     pub(crate) on_failure: OnceLock<OnFailure>,
     deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
     /// The time of the latest turn, for what the log's threads do.
@@ -43,6 +45,7 @@ impl Core {
             mailboxes: Mailboxes::new(workers),
             queues: RwLock::default(),
             window: AtomicU64::new(0),
+            scratch: Scratch::default(),
             on_failure: OnceLock::new(),
             deadlines: Mutex::default(),
             time: AtomicU64::new(0),

@@ -10,6 +10,7 @@ use crate::queue::restore::Restoring;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
+use bytes::Bytes;
 use narumq_log::{Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, varint};
 use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, HashMap};
@@ -320,6 +321,19 @@ impl Listener for Told {
             let mut state = queue.lock();
             if !state.deleted {
                 state.read_done(&queue, &self.core, &mut turn, done);
+            }
+        }
+        broker.after(&mut turn);
+        broker.end_turn(&mut turn);
+    }
+
+    fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<Bytes, String>) {
+        let (Some(queue), Some(broker)) = (self.core.queue(object), self.broker()) else { return };
+        let mut turn = Turn::new(self.core.time(), None);
+        {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.scratch_done(&queue, &self.core, &mut turn, offset, bytes);
             }
         }
         broker.after(&mut turn);

@@ -12,6 +12,7 @@ mod places;
 mod read;
 mod remove;
 pub(crate) mod restore;
+pub(crate) mod scratch;
 pub(crate) mod settle;
 mod snapshot;
 
@@ -93,6 +94,8 @@ pub(crate) struct QueueState {
     pub(crate) had_consumer: bool,
     /// A read is under way for this lane.
     reading: Option<Reading>,
+    /// Reads under way whose answer nobody wants any more; answers come in the order of the reads.
+    stale: u32,
     /// Sessions whose `get` waits for that read.
     waiting: Vec<SessionId>,
     /// Memory of the lanes as last counted into the broker's window.
@@ -157,6 +160,7 @@ impl Queue {
             last_used: now,
             had_consumer: false,
             reading: None,
+            stale: 0,
             waiting: Vec::new(),
             counted: 0,
             events: Vec::new(),

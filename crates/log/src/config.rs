@@ -61,6 +61,8 @@ pub trait Listener: Send + Sync {
     fn durable(&self, lsn: Lsn);
     /// A read has ended.
     fn read_done(&self, done: ReadDone);
+    /// A piece of a scratch file has been read, or why it cannot be.
+    fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<bytes::Bytes, String>);
     /// The log has ended for good, for this reason: nothing more will become durable.
     fn failed(&self, why: &str);
     /// A file that held changes of this object is sealed: append its State, under its lock.

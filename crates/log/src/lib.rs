@@ -22,7 +22,8 @@ pub use config::{Given, Listener, Options};
 pub use entry::{BodyAt, Entry, Head, Kind};
 pub use files::FileUse;
 pub use index::{Run, Walk};
-pub use reader::{ReadDone, ReadRequest, StoredMessage};
+use reader::Request;
+pub use reader::{ReadDone, ReadRequest, ScratchRead, StoredMessage};
 pub use recovery::{Ended, OpenError, Recover};
 
 use chunk::crc32c;
@@ -132,7 +133,7 @@ impl Log {
         unrounded.into_iter().for_each(|(file, index)| self.shared.task(Task::Sealed(file, index)));
         self.shared.task(Task::Prefill);
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
-        self.spawn("narumq-read", |shared, requests: Receiver<ReadRequest>| reader::run(&shared, &requests), requests)?;
+        self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
         self.spawn(
             "narumq-keep",
             |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
@@ -204,7 +205,19 @@ impl Log {
     /// Asks for messages that are on the disk; the listener gets the answer.
     pub fn read(&self, request: ReadRequest) {
         if let Some(reads) = lock(&self.shared.reads).as_ref() {
-            let _ = reads.send(request);
+            let _ = reads.send(Request::Messages(request));
+        }
+    }
+
+    /// A file without a name on the log's disk: gone when it is dropped or the process ends.
+    pub fn scratch(&self) -> io::Result<Arc<dyn disk::File>> {
+        self.shared.files.disk.scratch()
+    }
+
+    /// Reads a piece of a scratch file on the reader thread; the listener gets it.
+    pub fn read_scratch(&self, read: ScratchRead) {
+        if let Some(reads) = lock(&self.shared.reads).as_ref() {
+            let _ = reads.send(Request::Scratch(read));
         }
     }
 

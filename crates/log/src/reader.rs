@@ -1,7 +1,7 @@
 //! The reader thread: brings messages back from the files, outside every lock, and tells the listener.
 
 use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
-use crate::disk::read_exact_at;
+use crate::disk::{File, read_exact_at};
 use crate::entry::{BodyAt, Head};
 use crate::files::LogFile;
 use crate::index::{ChunkAt, FileIndex, Position, Walk};
@@ -9,6 +9,7 @@ use crate::shared::Shared;
 use bytes::Bytes;
 use narumq_model::{FormatId, ObjectId, Seq, SeqRange, Time};
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 /// A wish for messages of one queue out of one file.
@@ -24,6 +25,25 @@ pub struct ReadRequest {
     pub bytes_max: u64,
     /// Where the last read of this queue in this file stopped.
     pub walk: Walk,
+}
+
+/// A wish for a piece of a scratch file.
+#[derive(Clone)]
+pub struct ScratchRead {
+    /// The queue.
+    pub object: ObjectId,
+    /// The file.
+    pub file: Arc<dyn File>,
+    /// Where the piece begins.
+    pub offset: u64,
+    /// How long it is.
+    pub len: usize,
+}
+
+/// What the reader thread is asked for.
+pub(crate) enum Request {
+    Messages(ReadRequest),
+    Scratch(ScratchRead),
 }
 
 /// A message as the log keeps it.
@@ -74,11 +94,15 @@ const GAP: u64 = 16 << 10;
 const SPAN: u64 = 1 << 20;
 
 /// Serves requests until all senders are gone.
-pub(crate) fn run(shared: &Shared, requests: &Receiver<ReadRequest>) {
+pub(crate) fn run(shared: &Shared, requests: &Receiver<Request>) {
     while let Ok(request) = requests.recv() {
-        let done = read(shared, &request);
-        if let Some(listener) = shared.listener.get() {
-            listener.read_done(done);
+        let Some(listener) = shared.listener.get() else { continue };
+        match request {
+            Request::Messages(request) => listener.read_done(read(shared, &request)),
+            Request::Scratch(read) => {
+                let bytes = read_exact_at(read.file.as_ref(), read.len, read.offset).map(Bytes::from);
+                listener.scratch_done(read.object, read.offset, bytes.map_err(|e| e.to_string()));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::files::{FileUse, Files};
 use crate::housekeeper::Task;
 use crate::index::FileIndex;
 use crate::latch::Latch;
-use crate::reader::ReadRequest;
+use crate::reader::Request;
 use narumq_model::{Epoch, Lsn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     look_at: AtomicU64,
     failure: OnceLock<String>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
-    pub(crate) reads: Mutex<Option<Sender<ReadRequest>>>,
+    pub(crate) reads: Mutex<Option<Sender<Request>>>,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
 }
 

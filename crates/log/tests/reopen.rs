@@ -27,6 +27,7 @@ impl Listener for Tell {
     fn read_done(&self, done: ReadDone) {
         let _ = self.1.lock().unwrap().send(done);
     }
+    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
     fn failed(&self, why: &str) {
         panic!("{why}");
     }

@@ -3,7 +3,7 @@
 use crate::connection::{Connection, Fate, Stage};
 use crate::settings::Settings;
 use crate::timers::Timers;
-use narumq_door::{Broker, Cause, Context, Event, Session, Turn, Pressure};
+use narumq_door::{Broker, Cause, Context, Event, Pressure, Session, Turn};
 use narumq_model::limits::READ_TURN_BYTES_MAX;
 use narumq_model::{Lsn, SessionId, Time};
 use std::collections::VecDeque;

@@ -6,6 +6,7 @@ use crate::core::Core;
 use crate::envelope;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind};
+use narumq_model::limits::TRANSIENT_MEMORY_BYTES;
 use narumq_model::{DeathReason, Lsn, Message, ObjectId, Overflow, QueuePolicy, Seq, Time};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,6 +59,10 @@ impl QueueState {
                 lane.chill(HEAD, written);
             });
             self.count_memory(core);
+            if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.counted > WINDOW_TIGHT {
+                self.lanes.iter_mut().all(|lane| lane.spill(&mut |run| core.scratch.write(core, run)));
+                self.count_memory(core);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! ```
 //! A cold stretch costs 16 bytes whatever it spans. What comes back goes to its original place, which is the front.
 
+use super::scratch::Block;
 use narumq_model::{Lsn, Message, Seq, SeqRange};
 use std::collections::VecDeque;
 
@@ -21,6 +22,14 @@ pub(crate) struct Ready {
 enum Stretch {
     Ram(VecDeque<Ready>),
     Cold(VecDeque<SeqRange>),
+    /// Transient messages in scratch files.
+    Spilled(VecDeque<Block>),
+}
+
+/// What comes next from the disk.
+pub(crate) enum NextCold<'a> {
+    Log(&'a VecDeque<SeqRange>),
+    Scratch(&'a Block),
 }
 
 /// Ready messages of one priority.
@@ -53,7 +62,7 @@ impl Lane {
             None => Front::Empty,
             Some(Stretch::Ram(ram)) if ram.is_empty() => Front::Empty,
             Some(Stretch::Ram(_)) => Front::Ram,
-            Some(Stretch::Cold(_)) => Front::Cold,
+            Some(Stretch::Cold(_) | Stretch::Spilled(_)) => Front::Cold,
         }
     }
 
@@ -92,26 +101,6 @@ impl Lane {
         self.ready -= 1;
         self.memory -= ready.message.memory();
         Some(ready)
-    }
-
-    /// Takes the sequence at the front, whether its message is in memory or not.
-    pub(crate) fn pop_any(&mut self) -> Option<(Seq, Option<Ready>)> {
-        if let Some(ready) = self.pop() {
-            return Some((ready.seq, Some(ready)));
-        }
-        let Some(Stretch::Cold(cold)) = self.stretches.front_mut() else { return None };
-        let range = cold.front_mut()?;
-        let seq = range.first;
-        if range.first == range.last {
-            cold.pop_front();
-        } else {
-            range.first = seq.next();
-        }
-        if cold.is_empty() {
-            self.stretches.pop_front();
-        }
-        self.ready -= 1;
-        Some((seq, None))
     }
 
     /// Puts a message back to its original place.
@@ -197,17 +186,78 @@ impl Lane {
         self.stretches.extend(rest);
     }
 
-    /// The first cold stretch, if nothing but `near` bytes in memory stand before it.
-    pub(crate) fn next_cold(&self, near: usize) -> Option<&VecDeque<SeqRange>> {
-        match (self.stretches.front()?, self.stretches.get(1)) {
-            (Stretch::Cold(cold), _) => Some(cold),
-            (Stretch::Ram(ram), Some(Stretch::Cold(cold)))
+    /// What comes next from the disk, if nothing but `near` bytes in memory stand before it.
+    pub(crate) fn next_cold(&self, near: usize) -> Option<NextCold<'_>> {
+        let next = match (self.stretches.front()?, self.stretches.get(1)) {
+            (Stretch::Ram(ram), Some(next))
                 if ram.len() <= 16 || ram.iter().map(|r| r.message.memory()).take(4096).sum::<usize>() <= near =>
             {
-                Some(cold)
+                next
             }
-            _ => None,
+            (Stretch::Ram(_), _) => return None,
+            (first, _) => first,
+        };
+        match next {
+            Stretch::Cold(cold) => Some(NextCold::Log(cold)),
+            Stretch::Spilled(blocks) => blocks.front().map(NextCold::Scratch),
+            Stretch::Ram(_) => None,
         }
+    }
+
+    /// Lets go of transient messages behind the first `keep` bytes: `write` gets each run of them and says where it went.
+    /// Returns false if it could not.
+    pub(crate) fn spill(&mut self, write: &mut dyn FnMut(&[Ready]) -> Option<Block>) -> bool {
+        if self.stretches.len() < 2 {
+            return true;
+        }
+        let Some(Stretch::Ram(mut ram)) = self.stretches.pop_back() else { return true };
+        while ram.front().is_some_and(|r| r.lsn == Lsn(0)) {
+            let mut bytes = 0;
+            let count = ram
+                .iter()
+                .take_while(|r| {
+                    bytes += r.message.memory();
+                    r.lsn == Lsn(0) && bytes <= BLOCK_BYTES + r.message.memory()
+                })
+                .count();
+            let run: Vec<Ready> = ram.drain(..count).collect();
+            let Some(block) = write(&run) else {
+                run.into_iter().rev().for_each(|r| ram.push_front(r));
+                self.stretches.push_back(Stretch::Ram(ram));
+                return false;
+            };
+            self.memory -= run.iter().map(|r| r.message.memory()).sum::<usize>();
+            match self.stretches.back_mut() {
+                Some(Stretch::Spilled(blocks)) => blocks.push_back(block),
+                _ => self.stretches.push_back(Stretch::Spilled(VecDeque::from([block]))),
+            }
+        }
+        if !ram.is_empty() {
+            ram.shrink_to_fit();
+            self.stretches.push_back(Stretch::Ram(ram));
+        }
+        true
+    }
+
+    /// The block at `offset` has been read: its messages take its place. False if it is not wanted any more.
+    pub(crate) fn unspill(&mut self, offset: u64, mut read: VecDeque<Ready>) -> bool {
+        let at = usize::from(matches!(self.stretches.front(), Some(Stretch::Ram(_))));
+        let Some(Stretch::Spilled(blocks)) = self.stretches.get_mut(at) else { return false };
+        if blocks.front().is_none_or(|b| b.offset != offset) {
+            return false;
+        }
+        let lost = blocks.pop_front().map_or(0, |b| b.count) - read.len() as u64;
+        self.ready -= lost;
+        if blocks.is_empty() {
+            self.stretches.remove(at);
+        }
+        self.memory += read.iter().map(|r| r.message.memory()).sum::<usize>();
+        match at.checked_sub(1).and_then(|before| self.stretches.get_mut(before)) {
+            Some(Stretch::Ram(ram)) => ram.append(&mut read),
+            _ => self.stretches.insert(at, Stretch::Ram(read)),
+        }
+        self.join();
+        true
     }
 
     /// Replaces the front of the first cold stretch, up to `through`, by what was read of it. Messages that are no longer
@@ -272,6 +322,7 @@ impl Lane {
             match stretch {
                 Stretch::Ram(ready) => ready.iter().for_each(&mut *ram),
                 Stretch::Cold(ranges) => ranges.iter().for_each(|r| cold(*r)),
+                Stretch::Spilled(_) => {}
             }
         }
     }
@@ -285,6 +336,9 @@ impl Lane {
         front.into_iter().flatten()
     }
 }
+
+/// Memory of the messages that go into one block of a scratch file, about.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// Appends a range, joining it to the last one where it continues it.
 pub(crate) fn extend(ranges: &mut VecDeque<SeqRange>, range: SeqRange) {
@@ -304,8 +358,18 @@ mod tests {
         Ready { seq: Seq(seq), lsn: Lsn(seq), message: MessageBuilder::default().build(&parts, FormatId(1)) }
     }
 
+    /// Takes everything out, cold messages as if they had been read.
     fn drain(lane: &mut Lane) -> Vec<u64> {
-        std::iter::from_fn(|| lane.pop_any()).map(|(seq, _)| seq.0).collect()
+        let mut seqs = Vec::new();
+        while lane.len() > 0 {
+            if let Some(ready) = lane.pop() {
+                seqs.push(ready.seq.0);
+            } else if let Some(NextCold::Log(cold)) = lane.next_cold(0) {
+                let range = cold[0];
+                lane.warm((range.first.0..=range.last.0).map(ready).collect(), range.last);
+            }
+        }
+        seqs
     }
 
     #[test]
@@ -320,7 +384,8 @@ mod tests {
         lane.put_back(first);
         while lane.pop().is_some() {}
         assert!(matches!(lane.front(), Front::Cold));
-        let cold = lane.next_cold(0).expect("cold")[0];
+        let Some(NextCold::Log(cold)) = lane.next_cold(0) else { panic!("cold") };
+        let cold = cold[0];
         assert_eq!(cold.last, Seq(90));
         let read = (cold.first.0..=50).filter(|n| *n != 20).map(ready).collect();
         assert_eq!(lane.warm(read, Seq(50)), [Seq(20)]);

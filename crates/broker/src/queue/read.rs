@@ -1,12 +1,14 @@
 //! What was let go comes back: one read at a time a queue, ahead of its consumers, outside its lock.
 
-use super::lane::{Front, Ready};
+use super::lane::{NextCold, Ready};
+use super::scratch::{self, Block};
 use super::{Mark, Queue, QueueState, Reading};
 use crate::core::Core;
 use crate::envelope;
 use crate::event::Event;
 use crate::turn::Turn;
-use narumq_log::{ReadDone, ReadRequest, Walk};
+use bytes::Bytes;
+use narumq_log::{ReadDone, ReadRequest, ScratchRead, Walk};
 use narumq_model::{Lsn, MessageBuilder, Seq, SeqRange};
 use std::sync::Arc;
 
@@ -37,7 +39,16 @@ impl QueueState {
             Some(reading) if reading.lane == lane => Some((reading.file, reading.walk)),
             _ => None,
         };
-        let Some(cold) = self.lanes[lane].next_cold(usize::MAX) else { return };
+        let cold = match self.lanes[lane].next_cold(usize::MAX) {
+            Some(NextCold::Log(cold)) => cold,
+            Some(NextCold::Scratch(block)) => {
+                let Block { file, offset, len, .. } = block.clone();
+                let no_walk = Reading { lane, file: 0, wanted: Vec::new(), walk: Walk::default(), done: false };
+                self.reading = Some(no_walk);
+                return core.log.read_scratch(ScratchRead { object: queue.id(), file, offset, len });
+            }
+            None => return,
+        };
         let Some(first) = cold.front().map(|r| r.first) else { return };
         let (file, last) = self.places.find(first).unwrap_or((0, first));
         let wanted: Vec<SeqRange> = cold
@@ -58,6 +69,9 @@ impl QueueState {
 
     /// A read has ended: its messages take their places, and whoever waited goes on.
     pub(crate) fn read_done(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn, done: ReadDone) {
+        if self.is_stale() {
+            return;
+        }
         let Some(reading) = self.reading.as_mut().filter(|r| !r.done && r.file == done.file) else { return };
         reading.done = true;
         reading.walk = done.walk;
@@ -81,13 +95,48 @@ impl QueueState {
         self.ready -= missing.len() as u64;
         let priority = lane as u8;
         self.damaged.extend(missing.iter().map(|seq| (priority, *seq)));
+        self.resume_waiting(queue, core, turn);
+    }
+
+    /// A block of a scratch file has been read; what cannot be read is lost, as transient messages may be.
+    pub(crate) fn scratch_done(
+        &mut self,
+        queue: &Arc<Queue>,
+        core: &Core,
+        turn: &mut Turn,
+        offset: u64,
+        bytes: Result<Bytes, String>,
+    ) {
+        if self.is_stale() {
+            return;
+        }
+        let Some(reading) = self.reading.as_mut().filter(|r| !r.done) else { return };
+        reading.done = true;
+        let lane = reading.lane;
+        let before = self.lanes[lane].len();
+        self.lanes[lane].unspill(offset, bytes.map(|b| scratch::decode(&b)).unwrap_or_default());
+        self.ready -= before - self.lanes[lane].len();
+        self.resume_waiting(queue, core, turn);
+    }
+
+    /// Nobody wants the answer of the read under way any more.
+    pub(super) fn forget_read(&mut self) {
+        if self.reading.take().is_some_and(|r| !r.done) {
+            self.stale += 1;
+        }
+    }
+
+    fn is_stale(&mut self) -> bool {
+        let stale = self.stale > 0;
+        self.stale = self.stale.saturating_sub(1);
+        stale
+    }
+
+    fn resume_waiting(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
         for session in std::mem::take(&mut self.waiting) {
             self.events.push((session, Event::Ready { queue: queue.id() }));
         }
         self.settle_in(queue, core, turn);
-        if matches!(self.lanes[lane].front(), Front::Cold) && !self.waiting.is_empty() {
-            self.read_for(lane, queue, core);
-        }
     }
 
     /// What is assumed of a cold message that nothing is noted of.

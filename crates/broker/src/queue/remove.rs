@@ -3,6 +3,7 @@
 use super::lane::Ready;
 use super::{Dead, Queue, QueueState};
 use crate::core::Core;
+use crate::event::Event;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind, varint};
 use narumq_model::{DeathReason, Lsn, Overflow, Seq, SeqRange};
@@ -96,20 +97,24 @@ impl QueueState {
     pub(crate) fn purge(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
         let count = self.ready;
         let journaled = queue.journaled;
-        let mut lanes: Vec<_> = self.lanes.iter_mut().map(std::mem::take).collect();
-        for lane in &mut lanes {
-            while let Some((seq, ready)) = lane.pop_any() {
-                match ready {
-                    Some(ready) => self.gone(&ready),
-                    None if journaled => self.gone_at(seq, Lsn(1), 0),
-                    None => {}
-                }
-            }
+        let lanes: Vec<_> = self.lanes.iter_mut().map(std::mem::take).collect();
+        let mut seqs: Vec<Seq> = Vec::new();
+        for lane in &lanes {
+            let mut cold: Vec<Seq> = Vec::new();
+            lane.visit(&mut |ready| seqs.extend((ready.lsn != Lsn(0)).then_some(ready.seq)), &mut |range| {
+                cold.extend((range.first.0..=range.last.0).map(Seq))
+            });
+            seqs.append(&mut cold);
         }
+        debug_assert!(journaled || seqs.is_empty());
+        seqs.into_iter().for_each(|seq| self.gone_at(seq, Lsn(1), 0));
         self.gone.bytes = self.ready_bytes;
         self.ready = 0;
         self.ready_bytes = 0;
         self.marks.clear();
+        self.forget_read();
+        let waiting = std::mem::take(&mut self.waiting);
+        self.events.extend(waiting.into_iter().map(|s| (s, Event::Ready { queue: queue.id() })));
         let lsn = self.log_gone(queue, core, turn);
         self.finish(queue, core, turn);
         (count, lsn)
