@@ -1,1 +1,83 @@
-//! Management API, health and metrics: a door like the others.
+//! The management door: the HTTP API that operators and tools speak, health checks and metrics.
+//!
+//! ```text
+//! GET /healthz   200 while the log takes entries, else 503        no login
+//! GET /readyz    200 once the process serves, else 503            no login
+//! GET /metrics   Prometheus text format                           no login
+//! /api/...       JSON, Basic authentication                       see `commands`
+//! ```
+//! Architecture: a door like the others. It knows the broker, and through [`Directory`] and [`Properties`] (given at
+//! composition) what other doors know; it imports none of them. Answers that speak of durable changes are held until the
+//! change is durable; connections are kept alive and requests may be pipelined.
+#![forbid(unsafe_code)]
+
+mod auth;
+mod base64;
+mod commands;
+mod directory;
+mod error;
+pub mod limits;
+mod mapping;
+mod page;
+mod session;
+
+pub use directory::{
+    ChannelListing, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals, UserListing,
+};
+
+use narumq_door::{ConnInfo, Door, Session};
+use narumq_model::Time;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the door is told when it is made.
+pub struct Config {
+    /// The node's name as tools show it.
+    pub node: String,
+    /// The product's name.
+    pub product: String,
+    /// The product's version.
+    pub version: String,
+    /// The version that tools are told which ask for the original product's.
+    pub compatible_version: String,
+    /// When the process started.
+    pub started: Time,
+    /// The listeners of all doors.
+    pub listeners: Vec<Listener>,
+    /// Connections, users, consumers and counters.
+    pub directory: Box<dyn Directory>,
+    /// How message properties are read and written; published messages get the first one's format.
+    pub properties: Vec<Box<dyn Properties>>,
+}
+
+pub(crate) struct Shared {
+    config: Config,
+    ready: AtomicBool,
+}
+
+/// The management door.
+pub struct Admin {
+    shared: Arc<Shared>,
+}
+
+impl Admin {
+    /// A door that is not [ready](Self::set_ready) yet.
+    pub fn new(config: Config) -> Self {
+        Self { shared: Arc::new(Shared { config, ready: AtomicBool::new(false) }) }
+    }
+
+    /// What `/readyz` says from now on.
+    pub fn set_ready(&self, ready: bool) {
+        self.shared.ready.store(ready, Ordering::Release);
+    }
+}
+
+impl Door for Admin {
+    fn name(&self) -> &'static str {
+        "admin"
+    }
+
+    fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
+        Box::new(session::AdminSession::new(self.shared.clone(), &info, now))
+    }
+}

@@ -18,17 +18,7 @@ fn main() {
         n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
         n
     });
-    let settings = Settings {
-        workers: 1,
-        message_bytes_max: 1 << 27,
-        memory_limit: 1 << 30,
-        durability: Default::default(),
-        given_exchanges: vec![],
-        headers_of: None,
-        default_vhost: "/".into(),
-        salt: [0; 4],
-    };
-    let broker = Broker::open(settings, Options::default(), Given { disk, random }, Time(1)).expect("a broker");
+    let broker = Broker::open(Settings::default(), Options::default(), Given { disk, random }, Time(1)).expect("a broker");
     for (size, durable) in [(16, false), (16, true), (1024, false), (1024, true)] {
         run(&broker, size, durable, true);
         run(&broker, size, durable, false);

@@ -24,6 +24,8 @@ mod users;
 
 pub use declare::{Declared, ExchangeSpec, QueueSpec};
 pub use error::*;
+/// The settings of the log under a broker.
+pub use narumq_log::Options as LogOptions;
 pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 pub use open::{OpenError, Settings};
 pub use publish::{Published, TxPublish, TxSettle};

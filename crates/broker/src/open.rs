@@ -11,6 +11,7 @@ use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
 use bytes::Bytes;
+use narumq_log::disk::memory::MemoryDisk;
 use narumq_log::{Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, varint};
 use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +38,22 @@ pub struct Settings {
     pub default_vhost: Name,
     /// Salt of the first user's password.
     pub salt: [u8; 4],
+}
+
+impl Default for Settings {
+    /// One worker, the vhost `/`, no exchanges, a salt of zeros: what tests begin with.
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            message_bytes_max: narumq_model::limits::MESSAGE_BYTES_MAX,
+            memory_limit: 1 << 30,
+            durability: Durability::Fsync,
+            given_exchanges: Vec::new(),
+            headers_of: None,
+            default_vhost: "/".into(),
+            salt: [0; 4],
+        }
+    }
 }
 
 /// Why a broker does not come up.
@@ -196,6 +213,16 @@ impl Broker {
         log.start(Arc::new(told)).map_err(OpenError::Thread)?;
         broker.end_turn(&mut turn);
         Ok(broker)
+    }
+
+    /// A broker on a disk in memory: for tests, and for those who want to keep nothing.
+    pub fn in_memory(settings: Settings, options: Options) -> Result<Arc<Self>, OpenError> {
+        let mut generation = 0;
+        let random = Box::new(move || {
+            generation += 1;
+            generation
+        });
+        Self::open(settings, options, Given { disk: Arc::new(MemoryDisk::default()), random }, Time(1))
     }
 
     fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) {

@@ -21,7 +21,7 @@ mod target;
 pub use error::RequestError;
 pub use request::{Parsed, Request, RequestParser};
 pub use response::{CONTINUE, Response, reason_phrase};
-pub use target::{BadEscape, percent_decode, percent_encode, query_pairs, segments};
+pub use target::{BadEscape, QueryPair, percent_decode, percent_encode, query_pairs, segments};
 
 /// Caps on one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@
 pub mod http;
 mod outbox;
 mod session;
+#[cfg(feature = "transcript")]
+pub mod transcript;
 
 pub use outbox::{Chunk, Outbox};
 pub use session::{Cause, ConnInfo, Context, Door, Flow, Session};

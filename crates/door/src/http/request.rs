@@ -65,8 +65,7 @@ pub struct RequestParser {
 impl RequestParser {
     /// Looks at `input`, which starts with the first byte of a request and holds all that has come since.
     pub fn parse<'a>(&mut self, input: &'a [u8], limits: &Limits) -> Result<Parsed<'a>, RequestError> {
-        // RFC 9112, 2.2: an empty line before a request is skipped.
-        let blank = input.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count() * 2;
+        let blank = blank_len(input);
         if blank > limits.head_bytes {
             return Err(RequestError::HeadTooLarge);
         }
@@ -88,15 +87,32 @@ impl RequestParser {
             }
         };
         *self = Self::default();
-        let Head { method, path, query, minor, headers, keep_alive, .. } = head;
-        let request = Request { method, path, query, minor, body, keep_alive, headers };
-        Ok(Parsed::Complete { request, consumed: blank + end })
+        Ok(Parsed::Complete { request: head.into_request(body), consumed: blank + end })
+    }
+
+    /// The head of the request that `input` starts with, as soon as it is whole; the body is left empty. Lets a server refuse
+    /// before it takes a body in.
+    pub fn peek<'a>(input: &'a [u8], limits: &Limits) -> Result<Option<Request<'a>>, RequestError> {
+        let head = head::parse(&input[blank_len(input)..], limits)?;
+        Ok(head.map(|head| head.into_request(Cow::Borrowed(b""))))
     }
 
     fn need_more<'a>(&mut self, needed: usize, head: &Head<'_>) -> Parsed<'a> {
         let send_continue = head.expects_continue && !std::mem::replace(&mut self.continue_said, true);
         Parsed::NeedMore { needed, send_continue }
     }
+}
+
+impl<'a> Head<'a> {
+    fn into_request(self, body: Cow<'a, [u8]>) -> Request<'a> {
+        let Head { method, path, query, minor, headers, keep_alive, .. } = self;
+        Request { method, path, query, minor, body, keep_alive, headers }
+    }
+}
+
+/// Empty lines before a request are skipped (RFC 9112, 2.2).
+fn blank_len(input: &[u8]) -> usize {
+    input.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count() * 2
 }
 
 #[cfg(test)]

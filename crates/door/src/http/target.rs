@@ -55,8 +55,11 @@ pub fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, BadEscape> {
     path.strip_prefix('/').unwrap_or(path).split('/').map(|segment| decode_text(segment, false)).collect()
 }
 
+/// Name and value of a part of a query string, decoded.
+pub type QueryPair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The pairs of a query string in their order; a part without `=` has an empty value, empty parts are skipped.
-pub fn query_pairs(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, BadEscape> {
+pub fn query_pairs(query: &str) -> Result<Vec<QueryPair<'_>>, BadEscape> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| {

@@ -4,8 +4,7 @@
 
 use narumq_broker::QueueSpec;
 use narumq_door::{Broker, Cause, ConnInfo, Context, Door, Event, Flow, Session, Turn};
-use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{Given, Options};
+use narumq_log::Options;
 use narumq_model::{Lsn, QueuePolicy, SessionId, Time};
 use narumq_net::{Clock, Listen, Listeners, Net, Settings, Surroundings};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,19 +19,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A broker with nothing in it, on a disk in memory; nothing becomes durable before someone asks.
 pub(crate) fn broker(workers: u16) -> Arc<Broker> {
-    let settings = narumq_broker::Settings {
-        workers,
-        message_bytes_max: 1 << 20,
-        memory_limit: 1 << 30,
-        durability: Default::default(),
-        given_exchanges: Vec::new(),
-        headers_of: None,
-        default_vhost: "/".into(),
-        salt: [0; 4],
-    };
+    let settings = narumq_broker::Settings { workers, ..Default::default() };
     let options = Options { idle_sync_ms: u64::MAX / 4, prefill: false, ..Options::default() };
-    let given = Given { disk: Arc::new(MemoryDisk::default()), random: Box::new(|| 7) };
-    Broker::open(settings, options, given, Time(1)).unwrap()
+    Broker::in_memory(settings, options).unwrap()
 }
 
 fn declare(broker: &Broker, name: String, policy: QueuePolicy) -> Lsn {

@@ -117,6 +117,15 @@ fn a_waiting_client_is_told_to_go_on_once() {
     assert_eq!(ask(&mut parser, input.len() - 3), Some((input.len(), true)), "the next request is told again");
 }
 
+#[test]
+fn a_head_can_be_seen_before_its_body() {
+    let input = b"\r\nPUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\nabc";
+    let head = RequestParser::peek(input, &LIMITS).unwrap().unwrap();
+    assert_eq!((head.method, head.path, head.body.len()), ("PUT", "/a", 0));
+    assert!(RequestParser::peek(&input[..20], &LIMITS).unwrap().is_none());
+    assert!(RequestParser::peek(b"PUT /a\n", &LIMITS).is_err());
+}
+
 const SAMPLES: [&[u8]; 4] = [
     b"GET /a?b=c HTTP/1.1\r\nHost: x\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\r\n",
     b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\nhello world",
