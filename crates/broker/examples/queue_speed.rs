@@ -18,7 +18,8 @@ fn main() {
         n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
         n
     });
-    let broker = Broker::open(Settings::default(), Options::default(), Given { disk, random }, Time(1)).expect("a broker");
+    let broker =
+        Broker::open(Settings::default(), Options::default(), Given { disk, random }, Time(1)).expect("a broker");
     for (size, durable) in [(16, false), (16, true), (1024, false), (1024, true)] {
         run(&broker, size, durable, true);
         run(&broker, size, durable, false);

@@ -135,7 +135,7 @@ impl Broker {
     }
 
     /// Removes an exchange and, in turn, auto-delete exchanges that lose their last binding by it.
-    fn remove_exchange(&self, vhost: &Vhost, state: &mut VhostState, name: &Name, turn: &mut Turn) -> Lsn {
+    pub(crate) fn remove_exchange(&self, vhost: &Vhost, state: &mut VhostState, name: &Name, turn: &mut Turn) -> Lsn {
         let mut lsn = Lsn(0);
         let mut doomed = vec![name.clone()];
         while let Some(name) = doomed.pop() {

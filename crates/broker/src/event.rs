@@ -62,9 +62,12 @@ pub trait Wake: Send + Sync {
     fn wake(&self, worker: u16);
 }
 
+/// What waits for the sessions of one worker.
+type Mail = Vec<(SessionId, Event)>;
+
 /// One mailbox a worker: events for its sessions, in the order in which they were posted under the queues' locks.
 pub struct Mailboxes {
-    boxes: Box<[Mutex<Vec<(SessionId, Event)>>]>,
+    boxes: Box<[Mutex<Mail>]>,
     wake: OnceLock<Box<dyn Wake>>,
 }
 

@@ -142,6 +142,7 @@ impl<D: Clone + Eq + Hash> Bindings<D> {
     }
 
     /// How many bindings there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.order.len()
     }

@@ -4,6 +4,7 @@
 //! [`Lsn`] to wait for. Locks, in this order: catalog → vhosts → one vhost → queues ascending by id → append latch → mailbox.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod bury;
 mod catalog;
 mod codec;
@@ -22,11 +23,12 @@ mod topology;
 mod turn;
 mod users;
 
+pub use accounts::{AccountError, Secret};
 pub use declare::{Declared, ExchangeSpec, QueueSpec};
 pub use error::*;
+pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
 pub use narumq_log::Options as LogOptions;
-pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 pub use open::{OpenError, Settings};
 pub use publish::{Published, TxPublish, TxSettle};
 pub use queue::QueueCounts;

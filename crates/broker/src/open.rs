@@ -287,7 +287,7 @@ impl Broker {
         }
     }
 
-    fn enter_vhost(&self, name: Name) {
+    pub(crate) fn enter_vhost(&self, name: Name) {
         let vhost = Vhost::new(name.clone());
         {
             let mut state = vhost.write();

@@ -39,6 +39,8 @@ pub struct QueueCounts {
     pub consumers: u32,
     /// Body bytes of the messages that wait.
     pub ready_bytes: u64,
+    /// Messages whose bytes turned out damaged on the disk: kept, not handed over.
+    pub damaged: u64,
 }
 
 /// A queue. Its definition never changes; its state is behind its lock.
@@ -184,6 +186,7 @@ impl Queue {
             unsettled: state.leases.len() as u64,
             consumers: state.consumers.len() as u32,
             ready_bytes: state.ready_bytes,
+            damaged: state.damaged.len() as u64,
         }
     }
 

@@ -43,6 +43,19 @@ pub(crate) enum UserError {
     HashLength(usize),
 }
 
+impl std::fmt::Display for UserError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exists => f.write_str("there is a user of this name"),
+            Self::Unknown => f.write_str("there is no user of this name"),
+            Self::NameLength(len) => write!(f, "the name has {len} bytes, not 1 to {NAME_BYTES_MAX}"),
+            Self::TagLength(len) => write!(f, "a tag has {len} bytes, not 1 to {NAME_BYTES_MAX}"),
+            Self::TooManyTags(count) => write!(f, "{count} tags are more than {TAGS_MAX}"),
+            Self::HashLength(len) => write!(f, "the hash has {len} bytes, not {HASH_BYTES}"),
+        }
+    }
+}
+
 /// A salted hash. Its bytes are kept out of every log line.
 #[derive(Clone, Copy)]
 struct PasswordHash([u8; HASH_BYTES]);

@@ -108,9 +108,10 @@ impl Housekeeper {
     /// Ends rounds that have become durable and retires dead files.
     fn look(&mut self) -> std::io::Result<()> {
         let durable = self.shared.synced();
-        let (ended, waiting) = std::mem::take(&mut self.rounds).into_iter().partition(|r| r.done <= durable);
+        let (ended, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.rounds).into_iter().partition(|r| r.done <= durable);
         self.rounds = waiting;
-        for round in Vec::<Round>::from(ended) {
+        for round in ended {
             self.sealed.range(..=round.file.number()).for_each(|(_, f)| {
                 let _ = f.round_done.compare_exchange(0, round.done.0, Ordering::AcqRel, Ordering::Acquire);
             });

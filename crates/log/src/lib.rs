@@ -171,9 +171,8 @@ impl Log {
     fn appended(&self, latch: &mut Latch, lsn: Lsn) -> Appended {
         let file = latch.place.file.number();
         self.shared.pending.store(latch.queued, Ordering::Relaxed);
-        if !latch.work.is_empty() {
-            self.shared.wake_writer(latch);
-        } else if latch.queued > 0 && latch.writer_waits && latch.wakes_idle() {
+        let idle = latch.queued > 0 && latch.writer_waits && latch.wakes_idle();
+        if idle || !latch.work.is_empty() {
             self.shared.wake_writer(latch);
         }
         Appended { lsn, file }

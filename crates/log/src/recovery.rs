@@ -380,7 +380,7 @@ impl<'a> Recovery<'a> {
             if let Some(body) = head.body {
                 let start = u64::from(header.bodies_off) + body.offset;
                 let range = start as usize..(start + body.len) as usize;
-                if !chunk.get(range).is_some_and(|b| crc32c(b) == body.crc) {
+                if chunk.get(range).is_none_or(|b| crc32c(b) != body.crc) {
                     return Ok(false);
                 }
             }
@@ -403,7 +403,6 @@ impl<'a> Recovery<'a> {
     }
 
     /// Tells newest States and runs of the files that a round covers.
-    #[expect(clippy::type_complexity, reason = "object → newest State's LSN and file")]
     fn tell_rounded(
         &self,
         present: &BTreeMap<u64, LogFile>,

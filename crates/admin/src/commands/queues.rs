@@ -79,8 +79,14 @@ pub(super) fn declare(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome,
     if matches!(stands, Err(QueueError::NoSuchQueue(_))) {
         free_name(name)?;
     }
-    let spec =
-        QueueSpec { name: Some(name.into()), durable, exclusive: false, auto_delete, policy, arguments: arguments.clone() };
+    let spec = QueueSpec {
+        name: Some(name.into()),
+        durable,
+        exclusive: false,
+        auto_delete,
+        policy,
+        arguments: arguments.clone(),
+    };
     let (declared, lsn) = call.cx.broker.declare_queue(&vhost, spec, call.session, call.cx.turn)?;
     let Declared::Existing(queue) = declared else { return done(201, lsn) };
     let stands = queue.definition();

@@ -67,6 +67,10 @@ impl Places {
 
     /// Nothing is wanted any more. True if some file has none left at all.
     pub(crate) fn clear(&mut self) -> bool {
-        self.stays.drain(..).fold(false, |any, stay| stay.file.sub_live(stay.live) && stay.live > 0 || any)
+        let mut emptied = false;
+        for stay in self.stays.drain(..).filter(|stay| stay.live > 0) {
+            emptied |= stay.file.sub_live(stay.live);
+        }
+        emptied
     }
 }

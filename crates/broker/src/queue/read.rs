@@ -143,9 +143,4 @@ impl QueueState {
     fn mark_of(&self, seq: Seq) -> Mark {
         Mark { redelivered: seq < self.suspect_below, ..Mark::default() }
     }
-
-    /// How many messages turned out damaged on the disk.
-    pub(crate) fn damaged(&self) -> usize {
-        self.damaged.len()
-    }
 }
