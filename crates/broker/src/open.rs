@@ -12,7 +12,9 @@ use crate::turn::Turn;
 use crate::users::{Account, Users};
 use bytes::Bytes;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, varint};
+use narumq_log::{
+    Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, StoredMessage, varint,
+};
 use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -391,7 +393,14 @@ impl Listener for Told {
         self.core.queue(object).map_or_else(Vec::new, |queue| queue.lock().live(within))
     }
 
-    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+    fn relocate(&self, object: ObjectId, from: u64, messages: &[StoredMessage]) {
+        if let Some(queue) = self.core.queue(object) {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.relocate(&queue, &self.core, from, messages);
+            }
+        }
+    }
 }
 
 impl Broker {

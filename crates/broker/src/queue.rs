@@ -10,6 +10,7 @@ mod lane;
 mod leases;
 mod places;
 mod read;
+mod relocate;
 mod remove;
 pub(crate) mod restore;
 pub(crate) mod scratch;

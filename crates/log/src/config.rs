@@ -1,8 +1,8 @@
 //! The settings of a log and what it is given from outside: disk, randomness, whom to tell.
 
 use crate::disk::Disk;
-use crate::reader::ReadDone;
-use narumq_model::{Durability, Lsn, ObjectId, Seq, SeqRange, WriterId};
+use crate::reader::{ReadDone, StoredMessage};
+use narumq_model::{Durability, Lsn, ObjectId, SeqRange, WriterId};
 use std::sync::Arc;
 
 /// Sizes and habits. Tests run with small files so that sealing and recycling happen all the time.
@@ -69,6 +69,6 @@ pub trait Listener: Send + Sync {
     fn checkpoint(&self, object: ObjectId);
     /// Which messages of `within` are still there, ascending.
     fn live(&self, object: ObjectId, within: SeqRange) -> Vec<SeqRange>;
-    /// The messages of a queue now lie in another file: the survivors' one.
-    fn moved(&self, object: ObjectId, seqs: &[Seq], to: u64);
+    /// These messages of a queue, ascending, lie in a file that is mostly dead: append copies of those still wanted there.
+    fn relocate(&self, object: ObjectId, from: u64, messages: &[StoredMessage]);
 }

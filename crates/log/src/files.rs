@@ -23,7 +23,8 @@ pub struct FileUse {
 }
 
 impl FileUse {
-    pub(crate) fn new(number: u64, generation: u64, limit: u64) -> Self {
+    /// A file that nothing is wanted of yet, which may take `limit` bytes.
+    pub fn new(number: u64, generation: u64, limit: u64) -> Self {
         Self {
             number,
             generation,

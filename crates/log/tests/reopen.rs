@@ -1,8 +1,11 @@
 //! A log that is closed, killed or cut off gives back what was durable.
+#![allow(clippy::unwrap_used, reason = "a test ends where something unexpected is")]
 
 use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run};
+use narumq_log::{
+    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, StoredMessage,
+};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -35,7 +38,7 @@ impl Listener for Tell {
     fn live(&self, _: ObjectId, within: SeqRange) -> Vec<SeqRange> {
         vec![within]
     }
-    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
 }
 
 fn given(disk: &Arc<MemoryDisk>) -> Given {

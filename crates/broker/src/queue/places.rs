@@ -59,6 +59,36 @@ impl Places {
         emptied
     }
 
+    /// A wanted message has been copied into file `number`. Called in ascending order for the messages of one file, so that
+    /// stays remain disjoint: what lies before `seq` in its old stay is not wanted any more or has been copied too.
+    pub(crate) fn relocate(&mut self, seq: Seq, number: u64, lookup: impl FnOnce() -> Option<Arc<FileUse>>) -> bool {
+        let at = self.stays.partition_point(|s| s.last < seq);
+        let before = at.checked_sub(1).and_then(|before| self.stays.get(before)).map(|s| s.file.clone());
+        let file = match before.filter(|f| f.number() == number) {
+            Some(file) => file,
+            None => match lookup() {
+                Some(file) => file,
+                None => return false,
+            },
+        };
+        let Some(old) = self.stays.get_mut(at).filter(|s| s.first <= seq) else { return false };
+        old.first = seq.next();
+        old.live -= 1;
+        let emptied = old.file.sub_live(1);
+        if old.live == 0 && at + 1 < self.stays.len() {
+            self.stays.remove(at);
+        }
+        file.add_live(1);
+        match at.checked_sub(1).and_then(|before| self.stays.get_mut(before)) {
+            Some(stay) if stay.file.number() == number => {
+                stay.last = seq;
+                stay.live += 1;
+            }
+            _ => self.stays.insert(at, Stay { file, first: seq, last: seq, live: 1 }),
+        }
+        emptied
+    }
+
     /// The file that holds `seq`, and the last sequence of this queue in it.
     pub(crate) fn find(&self, seq: Seq) -> Option<(u64, Seq)> {
         let at = self.stays.partition_point(|s| s.last < seq);

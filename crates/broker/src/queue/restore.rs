@@ -65,8 +65,38 @@ impl Ranges {
     }
 }
 
-/// Where messages of the queue lie: the file, and the first and last of them.
-type Stay = (Arc<FileUse>, u64, u64);
+/// Which file holds which sequences: first → (last, file). A later file wins where two claim the same.
+#[derive(Debug, Default)]
+struct Claims(BTreeMap<u64, (u64, Arc<FileUse>)>);
+
+impl Claims {
+    fn claim(&mut self, file: &Arc<FileUse>, first: u64, last: u64) {
+        if let Some(mut end) = self.0.last_entry()
+            && end.get().0 + 1 == first
+            && end.get().1.number() == file.number()
+        {
+            end.get_mut().0 = last;
+            return;
+        }
+        if let Some((&f, (l, _))) = self.0.range(..first).next_back()
+            && *l >= first
+        {
+            let (l, old) = (*l, self.0[&f].1.clone());
+            self.0.insert(f, (first - 1, old.clone()));
+            if l > last {
+                self.0.insert(last + 1, (l, old));
+            }
+        }
+        while let Some((&f, (l, _))) = self.0.range(first..=last).next() {
+            let l = *l;
+            let old = self.0.remove(&f);
+            if let Some((_, old)) = old.filter(|_| l > last) {
+                self.0.insert(last + 1, (l, old));
+            }
+        }
+        self.0.insert(first, (last, file.clone()));
+    }
+}
 
 /// A queue while the log is read.
 #[derive(Debug, Default)]
@@ -78,7 +108,7 @@ pub(crate) struct Restoring {
     suspect_below: u64,
     lanes: Vec<Ranges>,
     marks: BTreeMap<Seq, Mark>,
-    stays: Vec<Stay>,
+    claims: Claims,
 }
 
 impl Restoring {
@@ -108,10 +138,7 @@ impl Restoring {
 
     /// Messages between `first` and `last` lie in `file`.
     pub(crate) fn lies_in(&mut self, file: &Arc<FileUse>, first: Seq, last: Seq) {
-        match self.stays.last_mut() {
-            Some((same, _, until)) if same.number() == file.number() => *until = last.0,
-            _ => self.stays.push((file.clone(), first.0, last.0)),
-        }
+        self.claims.claim(file, first.0, last.0);
     }
 
     /// A message was put into the queue.
@@ -119,8 +146,11 @@ impl Restoring {
         if lsn > self.covered {
             self.next_seq = self.next_seq.max(seq.0 + 1);
             self.timed |= expires_at != Time::NEVER;
-            self.bytes += bytes;
-            self.lane(priority.into()).insert(seq.0, seq.0);
+            let lane = self.lane(priority.into());
+            // A message that was copied into a later file comes twice.
+            let known = lane.count(seq.0, seq.0) > 0;
+            lane.insert(seq.0, seq.0);
+            self.bytes += if known { 0 } else { bytes };
         }
     }
 
@@ -162,8 +192,7 @@ impl Restoring {
             lane.iter().for_each(|range| state.lanes[priority].push_cold(range));
         }
         state.ready = state.lanes.iter().map(super::Lane::len).sum();
-        self.stays.sort_by_key(|(_, first, _)| *first);
-        for (file, first, last) in &self.stays {
+        for (first, (last, file)) in &self.claims.0 {
             let live = self.lanes.iter().map(|lane| lane.count(*first, *last)).sum();
             state.places.restore(file, Seq(*first), Seq(*last), live);
         }
@@ -173,8 +202,30 @@ impl Restoring {
 
 #[cfg(test)]
 mod tests {
-    use super::Ranges;
-    use std::collections::BTreeSet;
+    use super::{Claims, Ranges};
+    use narumq_log::FileUse;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_later_file_wins() {
+        let files: Vec<Arc<FileUse>> = (0..6).map(|n| Arc::new(FileUse::new(n, n, 1 << 20))).collect();
+        let (mut claims, mut model) = (Claims::default(), BTreeMap::new());
+        let mut random = 88_172_645_463_325_252u64;
+        for _ in 0..5_000 {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let first = random % 200;
+            let last = first + random / 1000 % 20;
+            let file = &files[(random >> 40) as usize % files.len()];
+            claims.claim(file, first, last);
+            model.extend((first..=last).map(|seq| (seq, file.number())));
+            let flat: BTreeMap<u64, u64> =
+                claims.0.iter().flat_map(|(f, (l, file))| (*f..=*l).map(|seq| (seq, file.number()))).collect();
+            assert_eq!(flat, model);
+        }
+    }
 
     #[test]
     fn ranges_behave_like_a_set() {
