@@ -122,8 +122,20 @@ impl ChunkHeader {
         let sane = header.len as usize >= BLOCK
             && (header.len as usize).is_multiple_of(BLOCK)
             && HEADER as u64 + u64::from(header.head_len) <= u64::from(header.bodies_off)
-            && u64::from(header.bodies_off).checked_add(header.body_len)? <= u64::from(header.len);
+            && u64::from(header.bodies_off).checked_add(header.body_len)? <= u64::from(header.len)
+            && (header.kind == ChunkKind::Footer || header.entries > 0 && header.first_lsn > Lsn(0))
+            && header.first_lsn.0.checked_add(header.entries.into()).is_some();
         sane.then_some(header)
+    }
+
+    /// Whether a block starts as a chunk of a version that is not known here.
+    pub fn is_later_version(block: &[u8]) -> bool {
+        block.len() >= HEADER && block[0..4] == MAGIC.to_le_bytes() && block[4] > 1
+    }
+
+    /// LSN of the last entry of a data chunk.
+    pub fn last_lsn(&self) -> Lsn {
+        Lsn(self.first_lsn.0 + u64::from(self.entries) - 1)
     }
 
     /// Whether the CRC over header and heads holds; `chunk` has at least `HEADER + head_len` bytes.

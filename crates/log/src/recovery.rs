@@ -1,7 +1,7 @@
 //! Starting from what is on the disk: where the log ends, what is torn, what is damaged.
 //!
-//! 1. Footers of sealed files tell the last file `R` whose round is done. Files up to `R` are known by footer alone: runs
-//!    and newest States. Heads are read from the files behind `R` only.
+//! 1. Rounds tell the last file `R` of which no head is needed: files up to `R` are known by footer alone, runs and newest
+//!    States. Footers of sealed files name rounds, and so do the files behind the last one that a footer names.
 //! 2. The chain of `EpochStart`s tells where earlier epochs ended: what lies behind such an end is never looked at.
 //! 3. In the last epoch the first bad chunk ends the log if it lies past the last committed LSN that any valid chunk names
 //!    (looked for behind the bad chunk and in later files too); otherwise it is damage and the start is refused.
@@ -11,7 +11,7 @@ use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
 use crate::disk::{File, read_exact_at};
 use crate::entry::{Head, Kind};
 use crate::files::{FileUse, Files, LogFile, name, number_of, read_footer};
-use crate::index::{ChunkAt, FileIndex, Run};
+use crate::index::{ChunkAt, FileIndex, Run, Trailer};
 use crate::varint;
 use narumq_model::{Epoch, Lsn, ObjectId, Time, WriterId};
 use std::collections::{BTreeMap, HashMap};
@@ -134,6 +134,29 @@ struct Scan {
     stopped: u64,
 }
 
+/// Takes out the files before the last gap in the LSNs: between two files it is left by files that were dead, which a
+/// round found further on must cover, or by damage.
+fn before_gap(scans: &mut Vec<Scan>) -> Vec<Scan> {
+    let last = |scan: &Scan| scan.chunks.last().map(|c| c.header.last_lsn().next());
+    let first = |scan: &Scan| scan.chunks.first().map(|c| c.header.first_lsn);
+    let gap = (1..scans.len()).rev().find(|at| last(&scans[at - 1]) != first(&scans[*at]));
+    let behind = scans.split_off(gap.unwrap_or(0));
+    std::mem::replace(scans, behind)
+}
+
+/// Whether a whole footer of file `number` stands where a trailer says.
+fn is_sealed(file: &dyn File, number: u64) -> io::Result<bool> {
+    let len = file.len()?;
+    if len < 2 * BLOCK as u64 {
+        return Ok(false);
+    }
+    let Some(trailer) = Trailer::decode(&read_exact_at(file, BLOCK, len - BLOCK as u64)?) else { return Ok(false) };
+    let mut block = vec![0; BLOCK];
+    let got = file.read_at(&mut block, trailer.footer)?;
+    let header = ChunkHeader::read(&block[..got]).filter(|h| h.file == number && h.kind == ChunkKind::Footer);
+    Ok(header.is_some_and(|h| h.generation == trailer.generation && h.verify(&block)))
+}
+
 pub(crate) struct Recovery<'a> {
     files: &'a Files,
     writer: WriterId,
@@ -149,82 +172,110 @@ impl<'a> Recovery<'a> {
         to: &mut dyn Recover,
         write_footer: &dyn Fn(&LogFile, &FileIndex, u64) -> io::Result<()>,
     ) -> Result<Found, OpenError> {
-        let (present, strays, next_file) = self.present()?;
+        let (present, stray, next_file) = self.present()?;
         let mut footers: BTreeMap<u64, FileIndex> = BTreeMap::new();
         for (number, file) in &present {
             if let Some(index) = read_footer(file.file.as_ref(), file.used.generation())? {
                 footers.insert(*number, index);
             }
         }
-        let rounded = footers.values().flat_map(|f| &f.rounds).map(|(_, file)| *file).max();
+        let by_footers = footers.values().flat_map(|f| &f.rounds).map(|(_, file)| *file).max();
         let ends = self.epoch_ends(&present)?;
-        let (scans, committed) = self.scan_tail(&present, rounded, &ends)?;
-        let (scans, ended) = self.find_end(scans, committed, &ends)?;
-        let rounded = rounded.max(scans.iter().flat_map(|s| self.rounds(s)).max());
-        let mut newest = self.tell_rounded(&present, &footers, rounded, to)?;
-        let mut ended = ended;
-        let mut unrounded = Vec::new();
-        for scan in &scans {
-            let number = scan.file.used.number();
-            let index = self.apply(scan, &footers, rounded, &mut newest, &mut ended, to)?;
-            if !footers.contains_key(&number) {
-                self.write_again(scan, committed)?;
-                write_footer(&scan.file, &index, scan.stopped)?;
-            }
-            scan.file.used.sealed.store(true, Ordering::Release);
-            unrounded.push((scan.file.used.clone(), Arc::new(index)));
+        let (mut scans, mut committed) = self.scan_tail(&present, by_footers, &ends)?;
+        if let Some((_, named)) = stray {
+            committed = committed.max(named);
         }
-        for file in strays {
-            self.files.disk.remove(&name(file))?;
+        let before = before_gap(&mut scans);
+        let (mut scans, mut ended) = self.find_end(scans, committed, &ends, &footers, stray)?;
+        let rounded = by_footers.max(scans.iter().flat_map(|s| self.rounds(s)).max());
+        if let Some(scan) = before.iter().find(|s| Some(s.file.used.number()) > rounded) {
+            let what = "a chunk is unreadable, and entries behind it are there".into();
+            return Err(OpenError::Damaged { file: name(scan.file.used.number()), offset: scan.stopped, what });
         }
         let last = scans.last().map_or(0, |s| s.file.used.number());
+        // Files that a round in the open file covers are known by footer alone, as are those of earlier rounds.
+        scans.retain(|s| Some(s.file.used.number()) > rounded);
+        let mut newest = self.tell_rounded(&present, &footers, rounded, to)?;
+        let mut found = Vec::new();
+        for scan in scans {
+            let index = self.apply(&scan, &mut newest, &mut ended, to)?;
+            scan.file.used.sealed.store(true, Ordering::Release);
+            found.push((scan, Arc::new(index)));
+        }
+        // All is judged: only now is anything written.
+        for (scan, index) in found.iter().filter(|(s, _)| !footers.contains_key(&s.file.used.number())) {
+            self.write_again(scan, committed)?;
+            write_footer(&scan.file, index, scan.stopped)?;
+        }
+        self.drop_unwritten(present.range(last + 1..).map(|(n, _)| *n).chain(stray.map(|(n, _)| n)))?;
         let sealed: Vec<_> = present.range(..=last).map(|(_, f)| f.used.clone()).collect();
         present.range(..=last).for_each(|(_, f)| self.files.enter(f.clone()));
-        for (_, stray) in present.range(last + 1..) {
-            self.files.disk.remove(&name(stray.used.number()))?;
-        }
         Ok(Found {
             ended,
             sealed,
             newest: newest.into_iter().map(|(o, (_, f))| (o, f)).collect(),
-            unrounded,
+            unrounded: found.into_iter().map(|(scan, index)| (scan.file.used, index)).collect(),
             next_file,
         })
     }
 
-    /// Files whose first chunk is valid, the numbers of those whose is not, and the first free number.
+    /// Removes files in which nothing has ever become durable.
+    fn drop_unwritten(&self, numbers: impl Iterator<Item = u64>) -> io::Result<()> {
+        let mut any = false;
+        for number in numbers {
+            self.files.disk.remove(&name(number))?;
+            any = true;
+        }
+        if any { self.files.disk.sync_names() } else { Ok(()) }
+    }
+
+    /// Files whose first chunk is valid; the last one if its first chunk is not, with the highest committed LSN that a
+    /// later chunk in it names; and the first free number.
     #[expect(clippy::type_complexity, reason = "three plain results of one walk")]
-    fn present(&self) -> Result<(BTreeMap<u64, LogFile>, Vec<u64>, u64), OpenError> {
+    fn present(&self) -> Result<(BTreeMap<u64, LogFile>, Option<(u64, Lsn)>, u64), OpenError> {
         let mut numbers: Vec<u64> = self.files.disk.list()?.iter().filter_map(|n| number_of(n)).collect();
         numbers.sort_unstable();
-        let next = numbers.last().map_or(1, |n| n + 1);
-        let (mut present, mut strays) = (BTreeMap::new(), Vec::new());
+        let (mut present, mut stray) = (BTreeMap::new(), None);
+        let last = numbers.last().copied();
         for number in numbers {
             let file = self.files.disk.open(&name(number), false)?;
-            match self.first_header(file.as_ref(), number)? {
-                Some(header) => {
-                    let len = file.len()?;
-                    let used = Arc::new(FileUse::new(number, header.generation, len));
-                    present.insert(number, LogFile { file, used });
+            let generation = match self.first_header(file.as_ref(), number)? {
+                Some(header) => header.generation,
+                // A file without a valid first chunk may only be the last one: it was made and nothing in it synced.
+                None if Some(number) == last => {
+                    self.refuse_foreign(file.as_ref(), number)?;
+                    stray = Some((number, self.named_behind(file.as_ref(), number, None, 0)?));
+                    continue;
                 }
-                None => strays.push(number),
-            }
+                None => {
+                    let what = "its first chunk is unreadable and later files exist".into();
+                    return Err(OpenError::Damaged { file: name(number), offset: 0, what });
+                }
+            };
+            let used = Arc::new(FileUse::new(number, generation, file.len()?));
+            present.insert(number, LogFile { file, used });
         }
-        // A file without a valid first chunk may only be the last one: it was made and never written.
-        if let (Some(stray), Some(last)) = (strays.first(), present.keys().last())
-            && stray < last
-        {
-            return Err(OpenError::Damaged {
-                file: name(*stray),
-                offset: 0,
-                what: "its first chunk is unreadable and later files exist".into(),
-            });
-        }
-        Ok((present, strays, next))
+        Ok((present, stray, last.map_or(1, |n| n + 1)))
     }
 
     fn first_header(&self, file: &dyn File, number: u64) -> io::Result<Option<ChunkHeader>> {
-        Ok(self.chunk_at(file, 0)?.map(|(header, _)| header).filter(|h| h.file == number))
+        let is_first = |h: &ChunkHeader| h.file == number && h.number == 0 && h.kind == ChunkKind::Data;
+        Ok(self.chunk_at(file, 0)?.map(|(header, _)| header).filter(is_first))
+    }
+
+    /// What another writer, a later version or a sealed file left is nothing that may be removed.
+    fn refuse_foreign(&self, file: &dyn File, number: u64) -> Result<(), OpenError> {
+        let refuse = |what: &str| Err(OpenError::Damaged { file: name(number), offset: 0, what: what.into() });
+        let mut block = vec![0; BLOCK];
+        let got = file.read_at(&mut block, 0)?;
+        match ChunkHeader::read(&block[..got]) {
+            Some(header) if header.file == number && header.writer != self.writer => {
+                refuse("it belongs to another writer")
+            }
+            None if ChunkHeader::is_later_version(&block[..got]) => refuse("a later version wrote it"),
+            _ if is_sealed(file, number)? => refuse("its first chunk is unreadable, yet it was sealed"),
+            _ => Ok(()),
+        }
     }
 
     /// The valid chunk at `offset` and its heads, if there is one.
@@ -283,25 +334,29 @@ impl<'a> Recovery<'a> {
                 scan.stopped += u64::from(header.len);
             }
             if end.is_none() {
-                committed = committed.max(self.committed_behind(file, scan.stopped)?);
+                let number = file.used.number();
+                let named = self.named_behind(file.file.as_ref(), number, Some(generation), scan.stopped)?;
+                committed = committed.max(named);
             }
             scans.push(scan);
         }
         Ok((scans, committed))
     }
 
-    /// The highest committed LSN named by a valid chunk of this file behind `from`, in steps of 4 KiB.
-    fn committed_behind(&self, file: &LogFile, from: u64) -> io::Result<Lsn> {
-        let len = file.file.len()?;
+    /// The highest committed LSN named by a valid chunk of file `number` behind `from`, in steps of 4 KiB.
+    fn named_behind(&self, file: &dyn File, number: u64, generation: Option<u64>, from: u64) -> io::Result<Lsn> {
+        let len = file.len()?;
         let mut best = Lsn(0);
         let mut offset = from;
         let mut window = vec![0; 256 * BLOCK];
+        let ours = |h: &ChunkHeader| {
+            h.file == number && h.kind == ChunkKind::Data && generation.is_none_or(|g| h.generation == g)
+        };
         while offset < len {
-            let got = file.file.read_at(&mut window, offset)?;
+            let got = file.read_at(&mut window, offset)?;
             for at in (0..got / BLOCK * BLOCK).step_by(BLOCK) {
-                let header = ChunkHeader::read(&window[at..at + BLOCK]);
-                if header.is_some_and(|h| h.generation == file.used.generation() && h.kind == ChunkKind::Data)
-                    && let Some((header, _)) = self.chunk_at(file.file.as_ref(), offset + at as u64)?
+                if ChunkHeader::read(&window[at..at + BLOCK]).is_some_and(|h| ours(&h))
+                    && let Some((header, _)) = self.chunk_at(file, offset + at as u64)?
                 {
                     best = best.max(header.committed);
                 }
@@ -320,28 +375,33 @@ impl<'a> Recovery<'a> {
         mut scans: Vec<Scan>,
         committed: Lsn,
         ends: &HashMap<u64, (u64, u64)>,
+        footers: &BTreeMap<u64, FileIndex>,
+        stray: Option<(u64, Lsn)>,
     ) -> Result<(Vec<Scan>, Ended), OpenError> {
         let mut ended =
             Ended { lsn: Lsn(0), epoch: Epoch(0), clean: false, time: Time(0), file: 0, generation: 0, offset: 0 };
         let mut kept = 0;
         let mut cut: Option<(String, u64, &str)> = None;
         'files: for scan in &mut scans {
-            let known_end = ends.contains_key(&scan.file.used.number());
+            let number = scan.file.used.number();
+            let footer = footers.get(&number);
+            // Where an epoch ended, or a footer was written, everything before has been synced.
+            let synced = ends.contains_key(&number) || footer.is_some();
             kept += 1;
             for at in 0..scan.chunks.len() {
                 let Chunk { offset, header } = &scan.chunks[at];
                 let (offset, header) = (*offset, *header);
-                let last = Lsn(header.first_lsn.0 + u64::from(header.entries) - 1);
+                let last = header.last_lsn();
                 let follows = ended.lsn == Lsn(0) || header.first_lsn == ended.lsn.next();
                 let what = if !follows {
                     Some("an LSN is missing before it")
-                } else if last > committed && !known_end && !self.bodies_hold(&scan.file, offset, &header)? {
+                } else if last > committed && !synced && !self.bodies_hold(&scan.file, offset, &header)? {
                     Some("a body is torn")
                 } else {
                     None
                 };
                 if let Some(what) = what {
-                    cut = Some((name(scan.file.used.number()), offset, what));
+                    cut = Some((name(number), offset, what));
                     scan.chunks.truncate(at);
                     scan.stopped = offset;
                     if at == 0 {
@@ -358,11 +418,18 @@ impl<'a> Recovery<'a> {
                     ..ended
                 };
             }
+            if let Some(lists) = footer.map(|f| f.chunks.len()).filter(|n| *n != scan.chunks.len()) {
+                let what = format!("a chunk is unreadable: it is the {}th of {lists}", scan.chunks.len() + 1);
+                return Err(OpenError::Damaged { file: name(number), offset: scan.stopped, what });
+            }
         }
         if ended.lsn < committed {
             let (file, offset, what) = cut.unwrap_or_else(|| {
                 let last = scans.iter().rfind(|s| s.file.used.number() == ended.file);
-                (name(ended.file), last.map_or(0, |s| s.stopped), "a chunk is unreadable")
+                match stray.filter(|(_, named)| *named > ended.lsn) {
+                    Some((number, _)) => (name(number), 0, "its first chunk is unreadable"),
+                    None => (name(ended.file), last.map_or(0, |s| s.stopped), "a chunk is unreadable"),
+                }
             });
             let what = format!("{what}, yet entry {committed} had been committed (found up to {})", ended.lsn);
             return Err(OpenError::Damaged { file, offset, what });
@@ -378,9 +445,9 @@ impl<'a> Recovery<'a> {
         while at < heads.len() {
             let Some(head) = Head::read(heads, &mut at, header.base_time) else { return Ok(false) };
             if let Some(body) = head.body {
-                let start = u64::from(header.bodies_off) + body.offset;
-                let range = start as usize..(start + body.len) as usize;
-                if chunk.get(range).is_none_or(|b| crc32c(b) != body.crc) {
+                let bodies = &chunk[header.bodies_off as usize..];
+                let range = body.offset as usize..(body.offset + body.len) as usize;
+                if bodies.get(range).is_none_or(|b| crc32c(b) != body.crc) {
                     return Ok(false);
                 }
             }
@@ -452,8 +519,6 @@ impl<'a> Recovery<'a> {
     fn apply(
         &self,
         scan: &Scan,
-        footers: &BTreeMap<u64, FileIndex>,
-        rounded: Option<u64>,
         newest: &mut HashMap<ObjectId, (Lsn, Arc<FileUse>)>,
         ended: &mut Ended,
         to: &mut dyn Recover,
@@ -486,16 +551,13 @@ impl<'a> Recovery<'a> {
             let block = (chunk.offset / BLOCK as u64) as u32;
             index.chunks.push(ChunkAt { block, bodies_off: header.bodies_off });
         }
-        if footers.contains_key(&used.number()) && rounded.is_some_and(|r| used.number() <= r) {
-            used.round_done.store(1, Ordering::Release);
-        }
         Ok(index)
     }
 
     /// Writes and syncs the chunks past the last committed LSN again.
     fn write_again(&self, scan: &Scan, committed: Lsn) -> io::Result<()> {
         for chunk in &scan.chunks {
-            if chunk.header.first_lsn.0 + u64::from(chunk.header.entries) > committed.0 + 1 {
+            if chunk.header.last_lsn() > committed {
                 let len = chunk.header.len as usize;
                 let mut buffer = vec![0; len + BLOCK];
                 let start = buffer.as_ptr().align_offset(BLOCK);

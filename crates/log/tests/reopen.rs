@@ -1,11 +1,9 @@
 //! A log that is closed, killed or cut off gives back what was durable.
-#![allow(clippy::unwrap_used, reason = "a test ends where something unexpected is")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{
-    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, StoredMessage,
-};
+use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, StoredMessage};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -30,7 +28,6 @@ impl Listener for Tell {
     fn read_done(&self, done: ReadDone) {
         let _ = self.1.lock().unwrap().send(done);
     }
-    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
     fn failed(&self, why: &str) {
         panic!("{why}");
     }
@@ -39,6 +36,7 @@ impl Listener for Tell {
         vec![within]
     }
     fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
 
 fn given(disk: &Arc<MemoryDisk>) -> Given {

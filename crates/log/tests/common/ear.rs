@@ -1,0 +1,104 @@
+//! A listener that keeps what it is told and can be waited for.
+
+use super::world::Object;
+use narumq_log::{Entry, Kind, Listener, Log, ReadDone};
+use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// Nothing that is waited for takes longer, on the slowest machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What was told.
+#[derive(Default)]
+pub struct Told {
+    pub durable: Vec<Lsn>,
+    pub failed: Vec<String>,
+    pub reads: Vec<ReadDone>,
+    pub checkpoints: Vec<ObjectId>,
+}
+
+#[derive(Default)]
+pub struct Ear {
+    told: Mutex<Told>,
+    changed: Condvar,
+    pub log: Mutex<Option<Arc<Log>>>,
+    pub objects: Mutex<BTreeMap<ObjectId, Arc<Object>>>,
+    /// The highest LSN told durable, kept over restarts.
+    pub durable: Arc<AtomicU64>,
+}
+
+impl Ear {
+    pub fn new(durable: Arc<AtomicU64>) -> Self {
+        Self { durable, ..Self::default() }
+    }
+
+    /// Waits until `until` holds of what was told.
+    pub fn wait<T>(&self, what: &str, mut until: impl FnMut(&mut Told) -> Option<T>) -> T {
+        let mut found = None;
+        let told = self.told.lock().unwrap();
+        let (_told, timeout) = self
+            .changed
+            .wait_timeout_while(told, DEADLINE, |told| {
+                found = until(told);
+                found.is_none()
+            })
+            .unwrap();
+        assert!(!timeout.timed_out() || found.is_some(), "waited too long for {what}");
+        found.unwrap()
+    }
+
+    /// Waits until `lsn` is durable or the log has failed; true if it is durable.
+    pub fn durable_or_failed(&self, lsn: Lsn) -> bool {
+        self.wait("the durable LSN", |told| {
+            let durable = told.durable.last().is_some_and(|d| *d >= lsn);
+            (durable || !told.failed.is_empty()).then_some(durable)
+        })
+    }
+
+    pub fn look<T>(&self, of: impl FnOnce(&Told) -> T) -> T {
+        of(&self.told.lock().unwrap())
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told.lock().unwrap());
+        self.changed.notify_all();
+    }
+}
+
+impl Listener for Ear {
+    fn durable(&self, lsn: Lsn) {
+        self.tell(|told| {
+            assert!(told.durable.last().is_none_or(|last| *last < lsn), "told once, and monotone");
+            assert_eq!(told.failed, Vec::<String>::new(), "nothing becomes durable after a failure");
+            told.durable.push(lsn);
+        });
+        self.durable.fetch_max(lsn.0, Ordering::SeqCst);
+    }
+
+    fn read_done(&self, done: ReadDone) {
+        self.tell(|told| told.reads.push(done));
+    }
+
+    fn failed(&self, why: &str) {
+        self.tell(|told| told.failed.push(why.to_owned()));
+    }
+
+    fn checkpoint(&self, object: ObjectId) {
+        let found = self.objects.lock().unwrap().get(&object).cloned();
+        let log = self.log.lock().unwrap().clone();
+        if let (Some(found), Some(log)) = (found, log) {
+            let state = found.state.lock().unwrap();
+            log.append(&Entry::new(Kind::State, object, Time(5)).with_data(&state.encode()));
+        }
+        self.tell(|told| told.checkpoints.push(object));
+    }
+
+    fn live(&self, _: ObjectId, _: SeqRange) -> Vec<SeqRange> {
+        Vec::new()
+    }
+
+    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+}
