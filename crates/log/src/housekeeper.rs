@@ -5,6 +5,7 @@
 //! the round replaced are dead. A file is dead when it is sealed, its round is durable, and neither a wanted message nor
 //! a newest State lies in it.
 
+use crate::config::Listener;
 use crate::entry::{Entry, Kind};
 use crate::files::{FileUse, SPARES_KEPT};
 use crate::index::FileIndex;
@@ -38,6 +39,8 @@ pub(crate) struct Housekeeper {
     sealed: BTreeMap<u64, Arc<FileUse>>,
     /// Dead files, and the LSN that must be durable before they are retired.
     dying: Vec<(Lsn, Arc<FileUse>)>,
+    /// Bytes of States carried forward by this process.
+    carried: u64,
 }
 
 struct Round {
@@ -50,27 +53,30 @@ impl Housekeeper {
     /// `sealed` are the files found at the start, `newest` where each object's newest State lies.
     pub(crate) fn new(shared: Arc<Shared>, sealed: Vec<Arc<FileUse>>, newest: HashMap<ObjectId, Arc<FileUse>>) -> Self {
         let sealed = sealed.into_iter().map(|f| (f.number(), f)).collect();
-        Self { shared, newest, rounds: Vec::new(), sealed, dying: Vec::new() }
+        Self { shared, newest, rounds: Vec::new(), sealed, dying: Vec::new(), carried: 0 }
     }
 
     pub(crate) fn run(mut self, tasks: &Receiver<Task>) {
-        while let Some(task) = self.next(tasks) {
-            let result = match task {
-                Task::Stop => return,
-                Task::Sealed(file, index) => {
-                    self.sealed.insert(file.number(), file.clone());
-                    let objects = index.objects().map(|(object, _)| object).collect();
-                    self.round(&file, objects);
-                    self.look().and_then(|()| self.prefill())
-                }
-                Task::Look => self.look(),
-                Task::Prefill => self.prefill(),
-            };
+        // What the last process left dead is retired at once: a process that is always short-lived must not pile up files.
+        let mut result = self.look();
+        loop {
             if let Err(error) = result {
                 self.shared.fail(&format!("log files: {error}"));
                 return;
             }
             self.watch_space();
+            let Some(task) = self.next(tasks) else { return };
+            result = match task {
+                Task::Stop => return,
+                Task::Sealed(file, index) => {
+                    self.sealed.insert(file.number(), file.clone());
+                    let objects = index.objects().map(|(object, _)| object).collect();
+                    self.round(&file, &objects);
+                    self.look().and_then(|()| self.prefill())
+                }
+                Task::Look => self.look(),
+                Task::Prefill => self.prefill(),
+            };
         }
     }
 
@@ -86,12 +92,11 @@ impl Housekeeper {
         }
     }
 
-    /// Has every object changed in `file`, and those whose State keeps an otherwise dead file alive, write its State.
-    fn round(&mut self, file: &Arc<FileUse>, mut objects: BTreeSet<ObjectId>) {
-        let Some(listener) = self.shared.listener.get() else { return };
-        let idle = |f: &Arc<FileUse>| f.live() == 0 && f.round_done.load(Ordering::Acquire) != 0;
-        objects.extend(self.newest.iter().filter(|(_, f)| idle(f)).map(|(object, _)| *object));
+    /// Has every object changed in `file`, and some whose State keeps an otherwise dead file alive, write its State.
+    fn round(&mut self, file: &Arc<FileUse>, objects: &BTreeSet<ObjectId>) {
+        let Some(listener) = self.shared.listener.get().cloned() else { return };
         objects.iter().for_each(|object| listener.checkpoint(*object));
+        self.carry(listener.as_ref(), objects);
         let mut data = Vec::new();
         varint::put(&mut data, file.number());
         let entry = Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&data);
@@ -105,10 +110,33 @@ impl Housekeeper {
         self.rounds.push(Round { done, file: file.clone(), states });
     }
 
+    /// Carries States forward out of files that hold nothing else that is wanted, the oldest first. What is carried is
+    /// paid for by four times its bytes of changes, so that a log that nobody writes to comes to rest.
+    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) {
+        let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
+        let mut idle: Vec<_> = self
+            .newest
+            .iter()
+            .filter(|(object, file)| idle(file) && !done.contains(object))
+            .map(|(object, file)| (file.number(), *object))
+            .collect();
+        idle.sort_unstable();
+        let mut before = self.shared.latch().state_bytes;
+        for (_, object) in idle {
+            if self.carried.saturating_mul(4) > self.shared.latch().change_bytes {
+                return;
+            }
+            listener.checkpoint(object);
+            let after = self.shared.latch().state_bytes;
+            self.carried += after - before;
+            before = after;
+        }
+    }
+
     /// Ends rounds that have become durable and retires dead files.
     fn look(&mut self) -> std::io::Result<()> {
         let durable = self.shared.synced();
-        let (ended, waiting): (Vec<_>, Vec<_>) =
+        let (ended, waiting): (Vec<Round>, _) =
             std::mem::take(&mut self.rounds).into_iter().partition(|r| r.done <= durable);
         self.rounds = waiting;
         for round in ended {
@@ -121,20 +149,19 @@ impl Housekeeper {
                 }
             }
         }
-        // What emptied a file must itself be durable before the file may be written over.
-        let dying = std::mem::take(&mut self.dying);
-        for (since, file) in dying {
-            if since <= durable {
-                self.shared.files.retire(&file, self.shared.options.file_bytes)?;
-            } else {
-                self.dying.push((since, file));
-            }
-        }
         let last = Lsn(self.shared.latch().next_lsn.0 - 1);
         let dead: Vec<_> = self.sealed.values().filter(|f| is_dead(f)).cloned().collect();
         for file in dead {
             self.sealed.remove(&file.number());
             self.dying.push((last, file));
+        }
+        // What emptied a file must itself be durable before the file may be written over.
+        for (since, file) in std::mem::take(&mut self.dying) {
+            if since <= durable {
+                self.shared.files.retire(&file, self.shared.options.file_bytes)?;
+            } else {
+                self.dying.push((since, file));
+            }
         }
         let next = self.dying.iter().map(|(lsn, _)| *lsn).chain(self.rounds.iter().map(|r| r.done)).min();
         self.shared.look_at(next.unwrap_or_default());

@@ -99,6 +99,10 @@ pub(crate) struct Latch {
     pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
     /// State entries appended in the running round, and the file each lies in.
     pub(crate) states: Vec<(ObjectId, Arc<FileUse>)>,
+    /// Bytes of State entries appended by this process.
+    pub(crate) state_bytes: u64,
+    /// Bytes of all other entries appended by this process.
+    pub(crate) change_bytes: u64,
     heads: Vec<u8>,
     bodies: Bodies,
     entries: u32,
@@ -128,6 +132,8 @@ impl Latch {
             pool: Vec::new(),
             random,
             states: Vec::new(),
+            state_bytes: 0,
+            change_bytes: 0,
             heads: Vec::new(),
             bodies: Bodies::new(options.chunk_bytes, Vec::new()),
             entries: 0,
@@ -183,7 +189,9 @@ impl Latch {
         let head_at = self.heads.len() as u32;
         entry.put_head(&mut self.heads, self.base_time, self.bodies.len() as u64, crc);
         self.bodies.buffer.extend_from_slice(entry.body);
-        self.queued += (self.heads.len() - head_at as usize + entry.body.len()) as u64;
+        let bytes = (self.heads.len() - head_at as usize + entry.body.len()) as u64;
+        self.queued += bytes;
+        *if entry.kind == Kind::State { &mut self.state_bytes } else { &mut self.change_bytes } += bytes;
         let chunk = self.index.chunks.len() as u32;
         if entry.seq.0 != 0 && entry.kind.has_message_body() {
             self.index.push(entry.object, entry.seq, chunk, head_at);

@@ -171,8 +171,7 @@ impl Log {
     fn appended(&self, latch: &mut Latch, lsn: Lsn) -> Appended {
         let file = latch.place.file.number();
         self.shared.pending.store(latch.queued, Ordering::Relaxed);
-        let idle = latch.queued > 0 && latch.writer_waits && latch.wakes_idle();
-        if idle || !latch.work.is_empty() {
+        if !latch.work.is_empty() || latch.queued > 0 && latch.writer_waits && latch.wakes_idle() {
             self.shared.wake_writer(latch);
         }
         Appended { lsn, file }

@@ -1,8 +1,8 @@
 //! A listener that keeps what it is told and can be waited for.
 
 use super::world::Object;
-use narumq_log::{Entry, Kind, Listener, Log, ReadDone};
-use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
+use narumq_log::{Entry, Kind, Listener, Log, ReadDone, StoredMessage};
+use narumq_model::{Lsn, ObjectId, SeqRange, Time};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -100,5 +100,7 @@ impl Listener for Ear {
         Vec::new()
     }
 
-    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+
+    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
