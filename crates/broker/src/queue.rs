@@ -116,6 +116,14 @@ struct Mark {
     hand_overs: u16,
 }
 
+impl Mark {
+    /// What is to be known of a message beside what the log says of it, if anything.
+    fn of(message: &Message) -> Option<Self> {
+        let Message { redelivered, failures, hand_overs, .. } = *message;
+        (redelivered || failures != 0 || hand_overs != 0).then_some(Self { redelivered, failures, hand_overs })
+    }
+}
+
 #[derive(Debug)]
 struct Reading {
     lane: usize,

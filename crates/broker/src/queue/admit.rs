@@ -1,7 +1,7 @@
 //! A message comes in: limits, times, its sequence, its entry in the log, its place in a lane.
 
 use super::lane::Ready;
-use super::{Dead, Queue, QueueState};
+use super::{Dead, Mark, Queue, QueueState};
 use crate::core::Core;
 use crate::envelope;
 use crate::turn::Turn;
@@ -55,8 +55,11 @@ impl QueueState {
         let most = if tight { WINDOW_TIGHT } else { WINDOW };
         if self.ready > 64 && self.counted > most {
             let written = core.log.written();
+            let marks = &mut self.marks;
             self.lanes.iter_mut().for_each(|lane| {
-                lane.chill(HEAD, written);
+                lane.chill(HEAD, written, &mut |ready| {
+                    marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
+                });
             });
             self.count_memory(core);
             if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.counted > WINDOW_TIGHT {

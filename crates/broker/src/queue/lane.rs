@@ -5,6 +5,10 @@
 //! ```
 //! A cold stretch costs 16 bytes whatever it spans. What comes back goes to its original place, which is the front.
 
+mod cool;
+#[cfg(test)]
+mod tests;
+
 use super::scratch::Block;
 use narumq_model::{Lsn, Message, Seq, SeqRange};
 use std::collections::VecDeque;
@@ -103,16 +107,40 @@ impl Lane {
         Some(ready)
     }
 
-    /// Puts a message back to its original place.
+    /// Puts a message back to its original place. Before a block of a scratch file is near enough: it cannot be opened.
     pub(crate) fn put_back(&mut self, ready: Ready) {
         self.ready += 1;
         self.memory += ready.message.memory();
-        match self.stretches.front_mut() {
-            Some(Stretch::Ram(ram)) => {
-                let at = ram.partition_point(|r| r.seq < ready.seq);
-                ram.insert(at, ready);
+        let seq = ready.seq;
+        let at = self.stretches.iter().position(|stretch| match stretch {
+            Stretch::Ram(ram) => ram.back().is_some_and(|last| last.seq > seq),
+            Stretch::Cold(cold) => cold.back().is_some_and(|last| last.last > seq),
+            Stretch::Spilled(blocks) => blocks.back().is_some_and(|last| last.last > seq),
+        });
+        let at = match at.map(|at| (at, &mut self.stretches[at])) {
+            None => self.stretches.len(),
+            Some((_, Stretch::Ram(ram))) => return ram.insert(ram.partition_point(|r| r.seq < seq), ready),
+            Some((at, Stretch::Cold(cold))) => match cold_before(cold, seq) {
+                before if before.is_empty() => at,
+                before => {
+                    self.stretches.insert(at, Stretch::Cold(before));
+                    at + 1
+                }
+            },
+            Some((at, Stretch::Spilled(blocks))) => {
+                let behind = blocks.split_off(blocks.partition_point(|b| b.last < seq));
+                let before = std::mem::replace(blocks, behind);
+                if before.is_empty() {
+                    at
+                } else {
+                    self.stretches.insert(at, Stretch::Spilled(before));
+                    at + 1
+                }
             }
-            _ => self.stretches.push_front(Stretch::Ram(VecDeque::from([ready]))),
+        };
+        match at.checked_sub(1).and_then(|before| self.stretches.get_mut(before)) {
+            Some(Stretch::Ram(ram)) => ram.push_back(ready),
+            _ => self.stretches.insert(at, Stretch::Ram(VecDeque::from([ready]))),
         }
     }
 
@@ -126,64 +154,6 @@ impl Lane {
             Some(Stretch::Cold(cold)) => extend(cold, range),
             _ => self.stretches.push_back(Stretch::Cold(VecDeque::from([range]))),
         }
-    }
-
-    /// Lets go of messages in memory that can be read again, until at most `keep` bytes stand at the front and what is
-    /// behind them is cold or not yet written. Returns the bytes freed.
-    pub(crate) fn chill(&mut self, keep: usize, written: Lsn) -> usize {
-        let before = self.memory;
-        if let [Stretch::Ram(_)] = self.stretches.make_contiguous()
-            && let Some(Stretch::Ram(ram)) = self.stretches.front_mut()
-        {
-            let mut kept = 0;
-            let at = ram.iter().position(|r| {
-                kept += r.message.memory();
-                kept > keep
-            });
-            if let Some(at) = at {
-                let rest = ram.split_off(at);
-                if !rest.is_empty() {
-                    self.stretches.push_back(Stretch::Ram(rest));
-                }
-                if at == 0 {
-                    self.stretches.pop_front();
-                }
-            }
-        }
-        self.chill_back(written);
-        before - self.memory
-    }
-
-    fn chill_back(&mut self, written: Lsn) {
-        let alone = self.stretches.len() < 2;
-        let Some(Stretch::Ram(ram)) = self.stretches.back_mut() else { return };
-        if alone {
-            return;
-        }
-        let mut cooled: VecDeque<SeqRange> = VecDeque::new();
-        while let Some(ready) = ram.front()
-            && ready.lsn != Lsn(0)
-            && ready.lsn <= written
-        {
-            self.memory -= ready.message.memory();
-            extend(&mut cooled, SeqRange::one(ready.seq));
-            ram.pop_front();
-        }
-        if cooled.is_empty() {
-            return;
-        }
-        let rest = match self.stretches.pop_back() {
-            Some(Stretch::Ram(mut rest)) if !rest.is_empty() => {
-                rest.shrink_to_fit();
-                Some(Stretch::Ram(rest))
-            }
-            _ => None,
-        };
-        match self.stretches.back_mut() {
-            Some(Stretch::Cold(cold)) => cooled.into_iter().for_each(|range| extend(cold, range)),
-            _ => self.stretches.push_back(Stretch::Cold(cooled)),
-        }
-        self.stretches.extend(rest);
     }
 
     /// What comes next from the disk, if nothing but `near` bytes in memory stand before it.
@@ -202,41 +172,6 @@ impl Lane {
             Stretch::Spilled(blocks) => blocks.front().map(NextCold::Scratch),
             Stretch::Ram(_) => None,
         }
-    }
-
-    /// Lets go of transient messages behind the first `keep` bytes: `write` gets each run of them and says where it went.
-    /// Returns false if it could not.
-    pub(crate) fn spill(&mut self, write: &mut dyn FnMut(&[Ready]) -> Option<Block>) -> bool {
-        if self.stretches.len() < 2 {
-            return true;
-        }
-        let Some(Stretch::Ram(mut ram)) = self.stretches.pop_back() else { return true };
-        while ram.front().is_some_and(|r| r.lsn == Lsn(0)) {
-            let mut bytes = 0;
-            let count = ram
-                .iter()
-                .take_while(|r| {
-                    bytes += r.message.memory();
-                    r.lsn == Lsn(0) && bytes <= BLOCK_BYTES + r.message.memory()
-                })
-                .count();
-            let run: Vec<Ready> = ram.drain(..count).collect();
-            let Some(block) = write(&run) else {
-                run.into_iter().rev().for_each(|r| ram.push_front(r));
-                self.stretches.push_back(Stretch::Ram(ram));
-                return false;
-            };
-            self.memory -= run.iter().map(|r| r.message.memory()).sum::<usize>();
-            match self.stretches.back_mut() {
-                Some(Stretch::Spilled(blocks)) => blocks.push_back(block),
-                _ => self.stretches.push_back(Stretch::Spilled(VecDeque::from([block]))),
-            }
-        }
-        if !ram.is_empty() {
-            ram.shrink_to_fit();
-            self.stretches.push_back(Stretch::Ram(ram));
-        }
-        true
     }
 
     /// The block at `offset` has been read: its messages take its place. False if it is not wanted any more.
@@ -337,76 +272,21 @@ impl Lane {
     }
 }
 
-/// Memory of the messages that go into one block of a scratch file, about.
-const BLOCK_BYTES: usize = 256 << 10;
+/// Takes the sequences below `seq` out of `cold`.
+fn cold_before(cold: &mut VecDeque<SeqRange>, seq: Seq) -> VecDeque<SeqRange> {
+    let behind = cold.split_off(cold.partition_point(|r| r.last < seq));
+    let mut before = std::mem::replace(cold, behind);
+    if let Some(range) = cold.front_mut().filter(|r| r.first < seq) {
+        before.push_back(SeqRange { first: range.first, last: Seq(seq.0 - 1) });
+        range.first = seq.next();
+    }
+    before
+}
 
 /// Appends a range, joining it to the last one where it continues it.
 pub(crate) fn extend(ranges: &mut VecDeque<SeqRange>, range: SeqRange) {
     match ranges.back_mut() {
         Some(last) if last.last.next() == range.first => last.last = range.last,
         _ => ranges.push_back(range),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use narumq_model::{FormatId, MessageBuilder, MessageParts};
-
-    fn ready(seq: u64) -> Ready {
-        let parts = MessageParts { payload: &[7; 100], ..Default::default() };
-        Ready { seq: Seq(seq), lsn: Lsn(seq), message: MessageBuilder::default().build(&parts, FormatId(1)) }
-    }
-
-    /// Takes everything out, cold messages as if they had been read.
-    fn drain(lane: &mut Lane) -> Vec<u64> {
-        let mut seqs = Vec::new();
-        while lane.len() > 0 {
-            if let Some(ready) = lane.pop() {
-                seqs.push(ready.seq.0);
-            } else if let Some(NextCold::Log(cold)) = lane.next_cold(0) {
-                let range = cold[0];
-                lane.warm((range.first.0..=range.last.0).map(ready).collect(), range.last);
-            }
-        }
-        seqs
-    }
-
-    #[test]
-    fn order_holds_through_cold_and_back() {
-        let mut lane = Lane::default();
-        (1..=100).for_each(|n| lane.push(ready(n)));
-        let freed = lane.chill(1000, Lsn(90));
-        assert!(freed > 80 * 100);
-        (101..=110).for_each(|n| lane.push(ready(n)));
-        assert_eq!(lane.len(), 110);
-        let first = lane.pop().expect("the window at the head");
-        lane.put_back(first);
-        while lane.pop().is_some() {}
-        assert!(matches!(lane.front(), Front::Cold));
-        let Some(NextCold::Log(cold)) = lane.next_cold(0) else { panic!("cold") };
-        let cold = cold[0];
-        assert_eq!(cold.last, Seq(90));
-        let read = (cold.first.0..=50).filter(|n| *n != 20).map(ready).collect();
-        assert_eq!(lane.warm(read, Seq(50)), [Seq(20)]);
-        lane.put_back(ready(3));
-        let expected: Vec<u64> = std::iter::once(3).chain((cold.first.0..=110).filter(|n| *n != 20)).collect();
-        assert_eq!(drain(&mut lane), expected);
-        assert_eq!((lane.len(), lane.memory()), (0, 0));
-    }
-
-    #[test]
-    fn transient_messages_stay_in_memory_and_in_order() {
-        let mut lane = Lane::default();
-        for n in 1..=40 {
-            let mut message = ready(n);
-            if n % 10 == 0 {
-                message.lsn = Lsn(0);
-            }
-            lane.push(message);
-        }
-        lane.chill(0, Lsn(100));
-        lane.chill(0, Lsn(100));
-        assert_eq!(drain(&mut lane), (1..=40).collect::<Vec<_>>());
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Block {
     pub(crate) offset: u64,
     pub(crate) len: usize,
     pub(crate) count: u64,
+    /// The last sequence in it.
+    pub(crate) last: Seq,
 }
 
 impl std::fmt::Debug for Block {
@@ -42,6 +44,7 @@ impl std::fmt::Debug for Block {
 impl Scratch {
     /// Writes a run of messages; `None` if the disk refuses, then they stay in memory.
     pub(crate) fn write(&self, core: &Core, run: &[Ready]) -> Option<Block> {
+        let last = run.last()?.seq;
         let mut out = Vec::new();
         let mut data = Vec::new();
         for Ready { seq, message, .. } in run {
@@ -64,7 +67,7 @@ impl Scratch {
         }
         let (file, offset) = current.as_mut()?;
         file.write_at(&out, *offset).ok()?;
-        let block = Block { file: file.clone(), offset: *offset, len: out.len(), count: run.len() as u64 };
+        let block = Block { file: file.clone(), offset: *offset, len: out.len(), count: run.len() as u64, last };
         *offset += out.len() as u64;
         Some(block)
     }

@@ -117,11 +117,7 @@ impl QueueState {
                 &mut |ready| {
                     if ready.lsn != Lsn(0) {
                         ranges.push(SeqRange::one(ready.seq));
-                        let m = &ready.message;
-                        if m.redelivered || m.failures != 0 || m.hand_overs != 0 {
-                            let (redelivered, failures, hand_overs) = (m.redelivered, m.failures, m.hand_overs);
-                            marks.insert(ready.seq, Mark { redelivered, failures, hand_overs });
-                        }
+                        marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
                     }
                 },
                 &mut |range| cold.push(range),
