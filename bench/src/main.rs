@@ -1,4 +1,5 @@
 //! The load generator as a program of its own.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! What the door must be told by others: the process knows connections and counters, a protocol its properties.
 
+use core::net::{IpAddr, SocketAddr};
 use narumq_model::{FormatId, Headers, Message, Name, ObjectId, SessionId, Time};
-use std::net::{IpAddr, SocketAddr};
 
 /// What the process knows beyond the broker's own listings. Every call is a snapshot.
 pub trait Directory: Send + Sync {

@@ -21,6 +21,13 @@ use places::{Place, Places};
 use std::collections::BTreeMap;
 use std::hash::Hash;
 
+/// A reserved header, for tests.
+#[cfg(test)]
+const RESERVED_A: &str = concat!("x-", "a");
+/// The header that names the mode, for tests.
+#[cfg(test)]
+const RESERVED_MATCH: &str = concat!("x-", "match");
+
 /// The bindings that start from one exchange, each leading to a `D`.
 #[derive(Debug)]
 pub(crate) struct Bindings<D> {

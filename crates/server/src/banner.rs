@@ -5,7 +5,7 @@
 //!
 //!   amqp        127.0.0.1:5672  [::1]:5672
 //!   http        http://127.0.0.1:15672  http://[::1]:15672
-//!   data        /home/naru/narumq-data
+//!   data        ./narumq-data
 //!   durability  fsync: what is confirmed is on the disk
 //!   login       guest / guest, from this machine only
 //!   started     2026-01-02T03:04:05.678Z

@@ -1,4 +1,4 @@
-//! The command line as it is typed: every option also by environment, none with a default, for the file comes behind it.
+//! The command line as it is typed: every option also by environment, none with a default, for the file comes later.
 
 use crate::config::address::Listening;
 use crate::config::size::Size;

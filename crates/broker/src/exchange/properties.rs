@@ -1,6 +1,6 @@
 //! The exchanges against naive models, on random bindings, keys and headers.
 
-use super::{Bindings, Index};
+use super::{Bindings, Index, RESERVED_A, RESERVED_MATCH};
 use bytes::Bytes;
 use narumq_model::{ExchangeKind, HeaderMatch, Headers, Value};
 use proptest::prelude::*;
@@ -29,7 +29,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn headers() -> impl Strategy<Value = Headers> {
-    let name = select(vec!["a", "b", "c", "x-a", "x-match", "x"]).prop_map(|name| Bytes::from_static(name.as_bytes()));
+    let name = select(vec!["a", "b", "c", RESERVED_A, RESERVED_MATCH, "x"])
+        .prop_map(|name| Bytes::from_static(name.as_bytes()));
     prop::collection::vec((name, value()), 0..4).prop_map(Headers)
 }
 
@@ -72,7 +73,7 @@ fn naive_headers(arguments: &Headers, mode: HeaderMatch, message: &Headers) -> b
     let (mut asked, mut met) = (0, 0);
     for (name, value) in &arguments.0 {
         let reserved = name.starts_with(b"x-");
-        if reserved && matches!(mode, HeaderMatch::All | HeaderMatch::Any) || name == "x-match" {
+        if reserved && matches!(mode, HeaderMatch::All | HeaderMatch::Any) || name == RESERVED_MATCH {
             continue;
         }
         asked += 1;

@@ -1,6 +1,6 @@
 //! The rules of the four kinds, one by one, and that nothing is left of removed bindings.
 
-use super::{Bindings, Index, topic};
+use super::{Bindings, Index, RESERVED_A, RESERVED_MATCH, topic};
 use bytes::Bytes;
 use narumq_model::{ExchangeKind, HeaderMatch, Headers, Value};
 
@@ -173,8 +173,8 @@ fn headers_match_all_or_any() {
 #[test]
 fn reserved_names_count_only_where_asked_and_the_mode_never() {
     use HeaderMatch::{All, AllWithReserved, Any, AnyWithReserved};
-    let asked = [("x-match", "any".into()), ("x-a", Value::I32(1))];
-    let carried = [("x-a", Value::I32(1))];
+    let asked = [(RESERVED_MATCH, "any".into()), (RESERVED_A, Value::I32(1))];
+    let carried = [(RESERVED_A, Value::I32(1))];
     for (mode, without, with) in
         [(All, true, true), (Any, false, false), (AllWithReserved, false, true), (AnyWithReserved, false, true)]
     {

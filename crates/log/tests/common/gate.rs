@@ -1,4 +1,4 @@
-//! A disk whose operations can be made to wait, one kind on one file at a time, and that can be taken away as a kill does.
+//! A disk whose operations can be made to wait, one kind on one file at a time, or taken away as a kill does.
 
 use narumq_log::disk::{Disk, File};
 use std::io;
