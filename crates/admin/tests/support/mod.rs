@@ -1,0 +1,250 @@
+//! A door with a directory and properties of its own, and a client that speaks to its session without sockets.
+#![allow(dead_code, unreachable_pub, reason = "shared by several test binaries")]
+
+use bytes::Bytes;
+use narumq_admin::{
+    Admin, ChannelListing, Config, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties,
+    Totals, UserListing,
+};
+use narumq_broker::{Broker, Event, Turn};
+use narumq_door::{ConnInfo, Context, Door, Outbox, Session};
+use narumq_model::{FormatId, Headers, Message, ObjectId, SessionId, Time, Value as Field};
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+/// When everything happens: Sat, 21 Nov 2026 10:19:30 GMT.
+pub const NOW: Time = Time(1_795_256_370_000);
+
+/// The broker that the tests run on.
+pub fn broker() -> Broker {
+    Broker::scratch(1)
+}
+
+/// Brings what was appended to the disk.
+pub fn sync(broker: &Broker) {
+    broker.scratch_sync();
+}
+
+/// What the tests say there is.
+#[derive(Clone, Default)]
+pub struct Known(Arc<Mutex<Listings>>);
+
+#[derive(Default)]
+struct Listings {
+    connections: Vec<ConnectionListing>,
+    consumers: Vec<ConsumerListing>,
+}
+
+impl Known {
+    /// A connection of `user` with one channel, and that channel's consumer of `queue`.
+    pub fn add_connection(&self, user: &str, port: u16, queue: ObjectId, exclusive: bool) -> SessionId {
+        let session = SessionId { worker: 0, index: u32::from(port), generation: 1 };
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut known = self.0.lock().expect("no test panics with the lock");
+        known.connections.push(ConnectionListing {
+            session,
+            user: user.into(),
+            vhost: "/".into(),
+            peer,
+            local: SocketAddr::from((Ipv4Addr::LOCALHOST, 5672)),
+            tls: false,
+            protocol: "AMQP 0-9-1",
+            state: "running",
+            auth_mechanism: "PLAIN".into(),
+            connected_at: NOW,
+            timeout_seconds: 60,
+            frame_max: 131_072,
+            channel_max: 2047,
+            client_properties: Headers(vec![(Bytes::from_static(b"connection_name"), Field::from("mine"))]),
+            received_bytes: 11,
+            sent_bytes: 22,
+            channels: vec![ChannelListing { number: 1, consumers: 1, unacknowledged: 2, ..Default::default() }],
+        });
+        known.consumers.push(ConsumerListing {
+            session,
+            channel: 1,
+            queue,
+            tag: "tag1".into(),
+            ack_required: true,
+            exclusive,
+            active: true,
+            prefetch: 7,
+            arguments: Headers::default(),
+        });
+        session
+    }
+}
+
+impl Directory for Known {
+    fn users(&self) -> Vec<UserListing> {
+        let user = |name: &str, tags: &[&str]| UserListing {
+            name: name.into(),
+            tags: tags.iter().map(|&tag| tag.into()).collect(),
+        };
+        vec![user("guest", &["administrator"]), user("two", &["monitoring"]), user("none", &[])]
+    }
+
+    fn connections(&self) -> Vec<ConnectionListing> {
+        self.0.lock().expect("no test panics with the lock").connections.clone()
+    }
+
+    fn consumers(&self) -> Vec<ConsumerListing> {
+        self.0.lock().expect("no test panics with the lock").consumers.clone()
+    }
+
+    fn totals(&self) -> Totals {
+        Totals { received: 41, ..Totals::default() }
+    }
+
+    fn process(&self) -> Process {
+        Process { pid: 4711, open_fds: Some(12), ..Process::default() }
+    }
+}
+
+/// Properties as lines of `name=text` and `name:number`.
+pub struct Lines;
+
+impl Properties for Lines {
+    fn format(&self) -> FormatId {
+        FormatId(7)
+    }
+
+    fn read(&self, message: &Message) -> Result<Headers, String> {
+        let text = std::str::from_utf8(message.props()).map_err(|error| error.to_string())?;
+        let field = |line: &str| {
+            let at = line.find(['=', ':']).ok_or("no sign")?;
+            let name = Bytes::copy_from_slice(&line.as_bytes()[..at]);
+            let rest = &line[at + 1..];
+            let number = || rest.parse().map(Field::I64).map_err(|_| "no number");
+            Ok((name, if line[at..].starts_with('=') { Field::from(rest) } else { number()? }))
+        };
+        text.lines().map(field).collect::<Result<_, &str>>().map(Headers).map_err(str::to_owned)
+    }
+
+    fn write(&self, properties: &Headers) -> Result<Vec<u8>, String> {
+        let mut text = String::new();
+        for (name, field) in &properties.0 {
+            let name = String::from_utf8_lossy(name);
+            match field {
+                Field::Text(value) => text += &format!("{name}={}\n", String::from_utf8_lossy(value)),
+                Field::I64(value) => text += &format!("{name}:{value}\n"),
+                _ => return Err(format!("{name} cannot be written")),
+            }
+        }
+        Ok(text.into_bytes())
+    }
+}
+
+/// A door over `known`.
+pub fn door(known: &Known) -> Admin {
+    let listener = Listener { protocol: "admin".into(), address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 15672 };
+    Admin::new(Config {
+        node: "node1".into(),
+        product: "Product".into(),
+        version: "0.1.0".into(),
+        compatible_version: "3.13.0".into(),
+        started: Time(NOW.0 - 5000),
+        listeners: vec![listener],
+        directory: Box::new(known.clone()),
+        properties: vec![Box::new(Lines)],
+    })
+}
+
+/// An answer taken apart.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is empty.
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() { Value::Null } else { serde_json::from_str(&self.body).expect("a body of JSON") }
+    }
+
+    fn parse(bytes: Vec<u8>) -> Self {
+        let text = String::from_utf8(bytes).expect("text");
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer in {text:?}"));
+        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+}
+
+/// One connection to the door.
+pub struct Client<'a> {
+    pub broker: &'a Broker,
+    pub session: Box<dyn Session>,
+    pub out: Outbox,
+    pub login: &'static str,
+    /// Events for other sessions.
+    pub posted: Vec<(SessionId, Event)>,
+}
+
+impl<'a> Client<'a> {
+    pub fn open(broker: &'a Broker, door: &Admin) -> Self {
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 15_672));
+        let id = SessionId { worker: 0, index: 0, generation: 1 };
+        let session = door.open(ConnInfo { id, peer, local, tls: false, seed: 1 }, NOW);
+        // guest:guest
+        let login = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n";
+        Self { broker, session, out: Outbox::default(), login, posted: Vec::new() }
+    }
+
+    /// Sends a request and gives back what may leave at once.
+    pub fn send(&mut self, method: &str, path: &str, body: &str) -> Vec<u8> {
+        let length = body.len();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{}Content-Length: {length}\r\n\r\n{body}", self.login);
+        let flow = self.call(|session, cx| session.on_bytes(request.as_bytes(), cx));
+        assert_eq!(flow.consumed, request.len(), "the request is taken whole");
+        self.events();
+        self.ready()
+    }
+
+    /// Sends a request, syncs, and gives back the answer.
+    pub fn ask(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let mut bytes = self.send(method, path, body);
+        sync(self.broker);
+        self.out.release(self.broker.durable());
+        bytes.extend(self.ready());
+        Answer::parse(bytes)
+    }
+
+    /// The JSON of a successful GET.
+    pub fn get(&mut self, path: &str) -> Value {
+        let answer = self.ask("GET", path, "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    }
+
+    pub fn call<T>(&mut self, verb: impl FnOnce(&mut dyn Session, &mut Context<'_>) -> T) -> T {
+        let mut turn = Turn::new(NOW, Some(0));
+        let result =
+            verb(&mut *self.session, &mut Context { broker: self.broker, turn: &mut turn, out: &mut self.out });
+        self.broker.end_turn(&mut turn);
+        result
+    }
+
+    /// Hands over what the broker posted.
+    pub fn events(&mut self) {
+        let mut posted = Vec::new();
+        self.broker.mailboxes().take(0, &mut posted);
+        for (to, event) in posted {
+            if to.index == 0 {
+                self.call(|session, cx| session.on_event(event, cx));
+            } else {
+                self.posted.push((to, event));
+            }
+        }
+    }
+
+    fn ready(&mut self) -> Vec<u8> {
+        let bytes: Vec<u8> = self.out.chunks().flatten().copied().collect();
+        self.out.advance(bytes.len());
+        bytes
+    }
+}
