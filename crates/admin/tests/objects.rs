@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Client, Known, broker, door};
+use support::{Client, Known, broker, door, vhost};
 
 fn reason(answer: &support::Answer) -> Value {
     answer.json()["reason"].clone()
@@ -26,7 +26,6 @@ fn logins_are_checked_and_tags_respected() {
     assert_eq!(reason(&client.ask("GET", "/api/whoami", "")), "Not management user");
     client.login = "Authorization: Basic dHdvOng=\r\n"; // two:x
     assert_eq!(reason(&client.ask("GET", "/api/users", "")), "Not administrator user");
-    assert_eq!(reason(&client.ask("GET", "/api/queues/%2F", "")), "User not authorised to access virtual host");
     assert_eq!(client.get("/api/queues"), json!([]));
     assert_eq!(client.get("/api/nodes")[0]["name"], "node1");
 }
@@ -145,6 +144,15 @@ fn bindings_are_made_named_listed_and_removed() {
     assert_eq!(client.get("/api/queues/%2F/q1/bindings").as_array().unwrap().len(), 4);
     assert_eq!(client.get("/api/exchanges/%2F/logs/bindings/source").as_array().unwrap().len(), 3);
     assert_eq!(client.get("/api/exchanges/%2F/logs/bindings/destination"), json!([]));
+    let own = client.get("/api/bindings/%2F")[0].to_string();
+    assert_eq!(
+        own,
+        r#"{"source":"","vhost":"/","destination":"q1","destination_type":"queue","routing_key":"q1","arguments":{},"properties_key":"q1"}"#
+    );
+    assert_eq!(client.get("/api/exchanges/%2F/amq.default/bindings/source").as_array().unwrap().len(), 1);
+    assert_eq!(client.get("/api/exchanges/%2F/amq.default")["type"], "direct");
+    let names = client.get("/api/exchanges/%2F?columns=name");
+    assert_eq!(names, json!([{"name": ""}, {"name": "amq.fanout"}, {"name": "amq.topic"}, {"name": "logs"}]));
     let in_use = client.ask("DELETE", "/api/exchanges/%2F/logs?if-unused=true", "");
     assert_eq!(reason(&in_use), "exchange 'logs' in vhost '/' in use");
     let hashed = bindings.as_array().unwrap().iter().find(|b| b["arguments"] == json!({"x": 1})).unwrap();
@@ -169,9 +177,7 @@ fn listings_show_connections_and_consumers() {
     let door = door(&known);
     let mut client = Client::open(&broker, &door);
     client.ask("PUT", "/api/queues/%2F/q1", "");
-    let guest = narumq_broker::User { name: "guest".into(), tags: vec!["administrator".into()] };
-    let vhost = broker.open_vhost("/", &guest).unwrap();
-    let queue = broker.queues(&vhost)[0].id();
+    let queue = broker.queues(&vhost(&broker))[0].id();
     let session = known.add_connection("guest", 40_001, queue, true);
     known.add_connection("two", 40_002, queue, false);
     let name = "127.0.0.1:40001 -> 127.0.0.1:5672";
@@ -217,5 +223,5 @@ fn paths_have_methods() {
     assert_eq!(client.get("/api/vhosts/%2F")["name"], "/");
     assert_eq!(client.get("/api/users/two")["tags"], json!(["monitoring"]));
     assert_eq!(client.get("/api/permissions/%2F/guest")["read"], ".*");
-    assert_eq!(client.ask("GET", "/api/permissions/%2F/two", "").status, 404);
+    assert_eq!(client.ask("GET", "/api/permissions/%2F/nobody", "").status, 404);
 }

@@ -7,13 +7,15 @@ use crate::error::Problem;
 use crate::mapping::objects;
 use narumq_broker::Vhost;
 use narumq_door::http::{percent_decode, percent_encode};
-use narumq_model::{BindingDefinition, Destination};
+use narumq_model::{BindingDefinition, Destination, HeaderMatch, Headers, Name};
 use serde_json::Value;
 
 impl Call<'_, '_> {
-    /// The bindings of a vhost that `wanted` picks, by source, destination and key.
+    /// The bindings of a vhost that `wanted` picks, by source, destination and key: those that were made, and the one of
+    /// each queue with the default exchange, which the broker does not list.
     fn bindings(&self, vhost: &Vhost, wanted: impl Fn(&BindingDefinition) -> bool) -> Vec<BindingDefinition> {
         let mut bindings = self.cx.broker.bindings(vhost);
+        bindings.extend(self.cx.broker.queues(vhost).iter().map(|queue| default_binding(queue.name())));
         bindings.retain(wanted);
         let order = |binding: &BindingDefinition| match &binding.destination {
             Destination::Queue(name) => (binding.source.clone(), name.clone(), false, binding.key.clone()),
@@ -26,6 +28,17 @@ impl Call<'_, '_> {
     fn binding_listing(&self, vhost: &Vhost, wanted: impl Fn(&BindingDefinition) -> bool) -> Vec<Value> {
         let bindings = self.bindings(vhost, wanted);
         bindings.iter().map(|binding| objects::binding(binding, vhost.name())).collect()
+    }
+}
+
+/// The binding of a queue with the default exchange: its name is the key.
+fn default_binding(queue: &Name) -> BindingDefinition {
+    BindingDefinition {
+        source: "".into(),
+        destination: Destination::Queue(queue.clone()),
+        key: bytes::Bytes::copy_from_slice(queue.as_bytes()),
+        arguments: Headers::default(),
+        header_match: HeaderMatch::All,
     }
 }
 
@@ -45,7 +58,7 @@ pub(super) fn of_queue(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome
 /// The bindings that start from an exchange, or lead to it.
 pub(super) fn of_exchange(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     let (vhost, name) = (call.vhost(path[1])?, name_in_path(path[2]));
-    let exchange = call.cx.broker.exchange(&vhost, name).map_err(|_| Problem::NotFound)?;
+    let exchange = call.exchange_to_show(&vhost, name)?;
     let destination = Destination::Exchange(exchange.name.clone());
     let as_source = path[4] == "source";
     call.listing(call.binding_listing(&vhost, |binding| {

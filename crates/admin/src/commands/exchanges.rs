@@ -5,9 +5,10 @@ use super::{Call, Outcome, boolean, done, free_name};
 use crate::error::Problem;
 use crate::mapping::objects::{self, DEFAULT_EXCHANGE};
 use crate::mapping::{settings, type_name};
-use narumq_broker::{Declared, ExchangeSpec};
-use narumq_model::{ExchangeKind, Headers, Name, Value as Field};
+use narumq_broker::{Declared, ExchangeSpec, Vhost};
+use narumq_model::{ExchangeDefinition, ExchangeKind, Headers, Name, ObjectId, Value as Field};
 use serde_json::Value;
+use std::sync::Arc;
 
 const ALTERNATE: &str = "alternate-exchange";
 
@@ -16,13 +17,43 @@ pub(super) fn name_in_path(segment: &str) -> &str {
     if segment == DEFAULT_EXCHANGE { "" } else { segment }
 }
 
+/// The default exchange: every vhost has it, no client declares or deletes it, and the broker does not list it.
+fn default_exchange() -> ExchangeDefinition {
+    ExchangeDefinition {
+        id: ObjectId(0),
+        name: "".into(),
+        kind: ExchangeKind::Direct,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        alternate: None,
+        arguments: Headers::default(),
+    }
+}
+
+impl Call<'_, '_> {
+    /// The exchange of this name, the default one too.
+    pub(super) fn exchange_to_show(&self, vhost: &Vhost, name: &str) -> Result<Arc<ExchangeDefinition>, Problem> {
+        if name.is_empty() {
+            return Ok(Arc::new(default_exchange()));
+        }
+        self.cx.broker.exchange(vhost, name).map_err(|_| Problem::NotFound)
+    }
+
+    /// All exchanges of a vhost by name, the default one first.
+    pub(super) fn exchanges(&self, vhost: &Vhost) -> Vec<Arc<ExchangeDefinition>> {
+        let mut exchanges = self.cx.broker.exchanges(vhost);
+        exchanges.push(Arc::new(default_exchange()));
+        exchanges.sort_by(|a, b| a.name.cmp(&b.name));
+        exchanges
+    }
+}
+
 /// The exchanges of all vhosts, or of one, by name.
 pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     let mut items = Vec::new();
     for vhost in call.vhosts(path.get(1))? {
-        let mut exchanges = call.cx.broker.exchanges(&vhost);
-        exchanges.sort_by(|a, b| a.name.cmp(&b.name));
-        items.extend(exchanges.iter().map(|exchange| objects::exchange(exchange, vhost.name())));
+        items.extend(call.exchanges(&vhost).iter().map(|exchange| objects::exchange(exchange, vhost.name())));
     }
     call.listing(items)
 }
@@ -30,7 +61,7 @@ pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Pr
 /// One exchange.
 pub(super) fn show(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     let vhost = call.vhost(path[1])?;
-    let exchange = call.cx.broker.exchange(&vhost, name_in_path(path[2])).map_err(|_| Problem::NotFound)?;
+    let exchange = call.exchange_to_show(&vhost, name_in_path(path[2]))?;
     call.object(&objects::exchange(&exchange, vhost.name()))
 }
 

@@ -27,7 +27,11 @@ pub(crate) fn anonymous(
 }
 
 fn healthz(_: &Shared, cx: &Context<'_>) -> Answer {
-    match cx.broker.failed() {
+    health(cx.broker.failed())
+}
+
+fn health(failed: Option<String>) -> Answer {
+    match failed {
         None => Answer::json(&json!({ "status": "ok" })),
         Some(reason) => Answer { status: 503, ..Answer::json(&json!({ "status": "failed", "reason": reason })) },
     }
@@ -55,4 +59,16 @@ pub(crate) fn alarms(call: &mut Call<'_, '_>, _: &[&str]) -> Result<Outcome, Pro
         let body = json!({ "status": "failed", "reason": "There are alarms in effect", "alarms": alarms });
         Answer { status: 503, ..Answer::json(&body) }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_log_is_no_health() {
+        assert_eq!(health(None).status, 200);
+        let failed = health(Some("disk gone".into()));
+        assert_eq!((failed.status, failed.body.as_slice()), (503, &br#"{"status":"failed","reason":"disk gone"}"#[..]));
+    }
 }

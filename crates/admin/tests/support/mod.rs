@@ -6,9 +6,9 @@ use narumq_admin::{
     Admin, ChannelListing, Config, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties,
     Totals, UserListing,
 };
-use narumq_broker::{Broker, Event, Turn};
+use narumq_broker::{Broker, Event, ExchangeSpec, LogOptions, Secret, Settings, Turn, Vhost};
 use narumq_door::{ConnInfo, Context, Door, Outbox, Session};
-use narumq_model::{FormatId, Headers, Message, ObjectId, SessionId, Time, Value as Field};
+use narumq_model::{ExchangeKind, FormatId, Headers, Message, ObjectId, SessionId, Time, Value as Field};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -16,14 +16,42 @@ use std::sync::{Arc, Mutex};
 /// When everything happens: Sat, 21 Nov 2026 10:19:30 GMT.
 pub const NOW: Time = Time(1_795_256_370_000);
 
-/// The broker that the tests run on.
-pub fn broker() -> Broker {
-    Broker::scratch(1)
+/// A broker on a disk in memory, with the users `guest`, `two` (monitoring) and `none` (no tags; password `x` both).
+pub fn broker() -> Arc<Broker> {
+    let given = |name: &str, kind| ExchangeSpec {
+        name: name.into(),
+        kind,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        alternate: None,
+        arguments: Headers::default(),
+    };
+    let given_exchanges = vec![given("amq.fanout", ExchangeKind::Fanout), given("amq.topic", ExchangeKind::Topic)];
+    // Nothing is synced but what is waited for.
+    let options = LogOptions { idle_sync_ms: u64::MAX / 4, prefill: false, ..LogOptions::default() };
+    let broker = Broker::in_memory(Settings { given_exchanges, ..Settings::default() }, options).expect("it opens");
+    let mut turn = Turn::new(NOW, None);
+    for (name, tags) in [("two", vec!["monitoring".into()]), ("none", Vec::new())] {
+        broker.put_user(name, &Secret::Password(b"x", [7; 4]), tags, &mut turn).expect("a good name");
+    }
+    broker
 }
 
-/// Brings what was appended to the disk.
+/// Brings what was appended to the disk, and waits until it is there.
 pub fn sync(broker: &Broker) {
-    broker.scratch_sync();
+    let mut turn = Turn::new(NOW, None);
+    let lsn = broker.put_user("none", &Secret::Password(b"x", [7; 4]), Vec::new(), &mut turn).expect("a good name");
+    turn.want_sync(lsn);
+    broker.end_turn(&mut turn);
+    while broker.durable() < lsn {
+        std::thread::yield_now();
+    }
+}
+
+/// The vhost `/`.
+pub fn vhost(broker: &Broker) -> Vhost {
+    broker.open_vhost("/", &broker.user("guest").expect("guest is there")).expect("it is there")
 }
 
 /// What the tests say there is.
@@ -201,7 +229,7 @@ impl<'a> Client<'a> {
             format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{}Content-Length: {length}\r\n\r\n{body}", self.login);
         let flow = self.call(|session, cx| session.on_bytes(request.as_bytes(), cx));
         assert_eq!(flow.consumed, request.len(), "the request is taken whole");
-        self.events();
+        self.wait();
         self.ready()
     }
 
@@ -229,6 +257,15 @@ impl<'a> Client<'a> {
         result
     }
 
+    /// Hands over what the broker posts until the session reads on.
+    pub fn wait(&mut self) {
+        self.events();
+        while self.session.paused() {
+            std::thread::yield_now();
+            self.events();
+        }
+    }
+
     /// Hands over what the broker posted.
     pub fn events(&mut self) {
         let mut posted = Vec::new();
@@ -240,6 +277,11 @@ impl<'a> Client<'a> {
                 self.posted.push((to, event));
             }
         }
+    }
+
+    /// The one answer that may leave.
+    pub fn answer(&mut self) -> Answer {
+        Answer::parse(self.ready())
     }
 
     fn ready(&mut self) -> Vec<u8> {
