@@ -5,8 +5,6 @@ use narumq_model::{FormatId, Headers, Message, Name, ObjectId, SessionId, Time};
 
 /// What the process knows beyond the broker's own listings. Every call is a snapshot.
 pub trait Directory: Send + Sync {
-    /// All users.
-    fn users(&self) -> Vec<UserListing>;
     /// All connections of all doors with their channels.
     fn connections(&self) -> Vec<ConnectionListing>;
     /// All consumers.
@@ -27,15 +25,6 @@ pub trait Properties: Send + Sync {
     fn read(&self, message: &Message) -> Result<Headers, String>;
     /// The property bytes that hold these properties; an error says in words what cannot be written.
     fn write(&self, properties: &Headers) -> Result<Vec<u8>, String>;
-}
-
-/// A user.
-#[derive(Clone, Debug)]
-pub struct UserListing {
-    /// The name.
-    pub name: Name,
-    /// Tags, such as `administrator`.
-    pub tags: Vec<Name>,
 }
 
 /// A connection.

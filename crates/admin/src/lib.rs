@@ -22,13 +22,13 @@ mod page;
 mod session;
 
 pub use directory::{
-    ChannelListing, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals, UserListing,
+    ChannelListing, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals,
 };
 
 use narumq_door::{ConnInfo, Door, Session};
 use narumq_model::Time;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// What the door is told when it is made.
 pub struct Config {
@@ -44,7 +44,9 @@ pub struct Config {
     pub started: Time,
     /// The listeners of all doors.
     pub listeners: Vec<Listener>,
-    /// Connections, users, consumers and counters.
+    /// What `/readyz` says: whether the process serves.
+    pub ready: Arc<AtomicBool>,
+    /// Connections, consumers and counters.
     pub directory: Box<dyn Directory>,
     /// How message properties are read and written; published messages get the first one's format.
     pub properties: Vec<Box<dyn Properties>>,
@@ -52,7 +54,6 @@ pub struct Config {
 
 pub(crate) struct Shared {
     config: Config,
-    ready: AtomicBool,
 }
 
 /// The management door.
@@ -61,14 +62,9 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// A door that is not [ready](Self::set_ready) yet.
+    /// The door of this configuration.
     pub fn new(config: Config) -> Self {
-        Self { shared: Arc::new(Shared { config, ready: AtomicBool::new(false) }) }
-    }
-
-    /// What `/readyz` says from now on.
-    pub fn set_ready(&self, ready: bool) {
-        self.shared.ready.store(ready, Ordering::Release);
+        Self { shared: Arc::new(Shared { config }) }
     }
 }
 

@@ -221,7 +221,9 @@ fn paths_have_methods() {
     assert_eq!(definitions["permissions"][0]["configure"], ".*");
     assert_eq!(definitions["exchanges"], json!([]));
     assert_eq!(client.get("/api/vhosts/%2F")["name"], "/");
-    assert_eq!(client.get("/api/users/two")["tags"], json!(["monitoring"]));
+    let two = client.get("/api/users/two");
+    assert_eq!(two["tags"], json!(["monitoring"]));
+    assert_eq!(two["password_hash"].as_str().map(|hash| (hash.len(), &hash[..5])), Some((48, "BwcHB")));
     assert_eq!(client.get("/api/permissions/%2F/guest")["read"], ".*");
     assert_eq!(client.ask("GET", "/api/permissions/%2F/nobody", "").status, 404);
 }

@@ -1,5 +1,6 @@
-//! Commands against recorded answers of the API: output, errors and exit codes are to the byte those that the original tool
-//! gave over the same objects (`golden/commands.txt`: `$` command, its output, `!` exit code and errors).
+//! Commands against recorded answers of the API: output, errors and exit codes are those of the original, to the byte.
+//!
+//! `golden/commands.txt` is what the original gave over the same objects: `$` command, its output, `!` exit code and errors.
 
 use narumq_ctl::{Api, Failure, Reply, Target, execute};
 use serde_json::{Value, json};

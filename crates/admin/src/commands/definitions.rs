@@ -8,7 +8,7 @@ use crate::page;
 use narumq_model::{BindingDefinition, Destination};
 use serde_json::{Value, json};
 
-/// Users (without passwords), vhosts, permissions, queues, exchanges and bindings.
+/// Users (with the hashes of their passwords), vhosts, permissions, queues, exchanges and bindings.
 pub(super) fn all(call: &mut Call<'_, '_>, _: &[&str]) -> Result<Outcome, Problem> {
     require(call.user, Level::Administrator)?;
     let (broker, config) = (call.cx.broker, &call.shared.config);
@@ -35,7 +35,7 @@ pub(super) fn all(call: &mut Call<'_, '_>, _: &[&str]) -> Result<Outcome, Proble
             bindings.push(page::select(&objects::binding(binding, vhost.name()), &columns));
         }
     }
-    let listed: Vec<Value> = config.directory.users().iter().map(users::user_object).collect();
+    let listed: Vec<Value> = broker.users().iter().map(|user| users::user_object(call, user)).collect();
     let permissions = users::permissions_of(call, &vhosts);
     Ok(Outcome::Answer(Answer::json(&json!({
         "rabbit_version": config.compatible_version,

@@ -38,7 +38,7 @@ fn health(failed: Option<String>) -> Answer {
 }
 
 fn readyz(shared: &Shared, _: &Context<'_>) -> Answer {
-    match shared.ready.load(Ordering::Acquire) {
+    match shared.config.ready.load(Ordering::Acquire) {
         true => Answer::json(&json!({ "status": "ok" })),
         false => Answer { status: 503, ..Answer::json(&json!({ "status": "failed", "reason": "not ready" })) },
     }

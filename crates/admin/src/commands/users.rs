@@ -2,7 +2,7 @@
 
 use super::{Call, Outcome};
 use crate::auth::{Level, level, require};
-use crate::directory::UserListing;
+use crate::base64;
 use crate::error::Problem;
 use narumq_broker::{User, Vhost};
 use serde_json::{Value, json};
@@ -10,20 +10,27 @@ use serde_json::{Value, json};
 /// All users.
 pub(super) fn users(call: &mut Call<'_, '_>, _: &[&str]) -> Result<Outcome, Problem> {
     require(call.user, Level::Administrator)?;
-    let users = call.shared.config.directory.users();
-    call.listing(users.iter().map(user_object).collect())
+    let users = call.cx.broker.users();
+    call.listing(users.iter().map(|user| user_object(call, user)).collect())
 }
 
 /// One user.
 pub(super) fn user(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     require(call.user, Level::Administrator)?;
-    let users = call.shared.config.directory.users();
-    let user = users.iter().find(|user| &*user.name == path[1]).ok_or(Problem::NotFound)?;
-    call.object(&user_object(user))
+    let user = call.cx.broker.user(path[1]).ok_or(Problem::NotFound)?;
+    call.object(&user_object(call, &user))
 }
 
-pub(super) fn user_object(user: &UserListing) -> Value {
-    json!({ "name": &*user.name, "tags": user.tags.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), "limits": {} })
+/// A user with the salted hash of its password, empty if it has none.
+pub(super) fn user_object(call: &Call<'_, '_>, user: &User) -> Value {
+    let hash = call.cx.broker.user_hash(&user.name).unwrap_or_default();
+    json!({
+        "name": &*user.name,
+        "password_hash": base64::encode(&hash),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": user.tags.iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
+        "limits": {},
+    })
 }
 
 /// The vhosts that the user may see.
@@ -79,13 +86,12 @@ pub(super) fn permission(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outco
 
 /// A user may do everything in a vhost that it may enter, which is what the patterns say.
 pub(super) fn permissions_of(call: &Call<'_, '_>, vhosts: &[Vhost]) -> Vec<Value> {
-    let users = call.shared.config.directory.users();
+    let users = call.cx.broker.users();
     let mut permissions = Vec::new();
     for vhost in vhosts {
-        for listing in &users {
-            let user = User { name: listing.name.clone(), tags: listing.tags.clone() };
-            if call.cx.broker.open_vhost(vhost.name(), &user).is_ok() {
-                let names = (&*listing.name, &**vhost.name());
+        for user in &users {
+            if call.cx.broker.open_vhost(vhost.name(), user).is_ok() {
+                let names = (&*user.name, &**vhost.name());
                 permissions.push(json!({
                     "user": names.0, "vhost": names.1, "configure": ".*", "write": ".*", "read": ".*",
                 }));

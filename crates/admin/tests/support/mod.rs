@@ -3,14 +3,14 @@
 
 use bytes::Bytes;
 use narumq_admin::{
-    Admin, ChannelListing, Config, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties,
-    Totals, UserListing,
+    Admin, ChannelListing, Config, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals,
 };
 use narumq_broker::{Broker, Event, ExchangeSpec, LogOptions, Secret, Settings, Turn, Vhost};
 use narumq_door::{ConnInfo, Context, Door, Outbox, Session};
 use narumq_model::{ExchangeKind, FormatId, Headers, Message, ObjectId, SessionId, Time, Value as Field};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// When everything happens: Sat, 21 Nov 2026 10:19:30 GMT.
@@ -56,7 +56,10 @@ pub fn vhost(broker: &Broker) -> Vhost {
 
 /// What the tests say there is.
 #[derive(Clone, Default)]
-pub struct Known(Arc<Mutex<Listings>>);
+pub struct Known {
+    listings: Arc<Mutex<Listings>>,
+    pub ready: Arc<AtomicBool>,
+}
 
 #[derive(Default)]
 struct Listings {
@@ -69,7 +72,7 @@ impl Known {
     pub fn add_connection(&self, user: &str, port: u16, queue: ObjectId, exclusive: bool) -> SessionId {
         let session = SessionId { worker: 0, index: u32::from(port), generation: 1 };
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut known = self.0.lock().expect("no test panics with the lock");
+        let mut known = self.listings.lock().expect("no test panics with the lock");
         known.connections.push(ConnectionListing {
             session,
             user: user.into(),
@@ -105,20 +108,12 @@ impl Known {
 }
 
 impl Directory for Known {
-    fn users(&self) -> Vec<UserListing> {
-        let user = |name: &str, tags: &[&str]| UserListing {
-            name: name.into(),
-            tags: tags.iter().map(|&tag| tag.into()).collect(),
-        };
-        vec![user("guest", &["administrator"]), user("two", &["monitoring"]), user("none", &[])]
-    }
-
     fn connections(&self) -> Vec<ConnectionListing> {
-        self.0.lock().expect("no test panics with the lock").connections.clone()
+        self.listings.lock().expect("no test panics with the lock").connections.clone()
     }
 
     fn consumers(&self) -> Vec<ConsumerListing> {
-        self.0.lock().expect("no test panics with the lock").consumers.clone()
+        self.listings.lock().expect("no test panics with the lock").consumers.clone()
     }
 
     fn totals(&self) -> Totals {
@@ -174,6 +169,7 @@ pub fn door(known: &Known) -> Admin {
         compatible_version: "3.13.0".into(),
         started: Time(NOW.0 - 5000),
         listeners: vec![listener],
+        ready: known.ready.clone(),
         directory: Box::new(known.clone()),
         properties: vec![Box::new(Lines)],
     })
