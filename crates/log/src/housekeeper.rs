@@ -176,7 +176,7 @@ impl Housekeeper {
         if self.shared.files.disk.free_bytes()? < options.file_bytes + options.disk_reserve {
             return Ok(());
         }
-        self.shared.files.prefill(options.file_bytes, &|| self.shared.latch().stop)
+        self.shared.files.prefill(options.file_bytes, &|| self.shared.ending.load(Ordering::Acquire))
     }
 
     fn watch_space(&self) {

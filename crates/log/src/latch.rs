@@ -32,7 +32,7 @@ pub(crate) struct RawChunk {
 /// What the writer thread has to do, in order.
 pub(crate) enum Work {
     Chunk(RawChunk),
-    Seal { file: Arc<FileUse>, index: FileIndex, offset: u64 },
+    Seal { file: Arc<FileUse>, index: Arc<FileIndex>, offset: u64 },
 }
 
 /// Body bytes behind room for header and heads, placed so that both can be written as one aligned run.
@@ -96,6 +96,10 @@ pub(crate) struct Latch {
     /// Heads and bodies appended and not yet taken by the writer thread, in bytes.
     pub(crate) queued: u64,
     pub(crate) pool: Vec<Vec<u8>>,
+    /// Files left for the next one and not sealed yet: known and read from here until then.
+    pub(crate) left: VecDeque<(Arc<FileUse>, Arc<FileIndex>)>,
+    /// The file written to last, and how many chunks of it are written.
+    pub(crate) written: (u64, u64),
     pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
     /// State entries appended in the running round, and the file each lies in.
     pub(crate) states: Vec<(ObjectId, Arc<FileUse>)>,
@@ -130,6 +134,8 @@ impl Latch {
             stop: false,
             queued: 0,
             pool: Vec::new(),
+            left: VecDeque::new(),
+            written: (0, 0),
             random,
             states: Vec::new(),
             state_bytes: 0,
@@ -154,13 +160,18 @@ impl Latch {
         std::mem::take(&mut self.writer_idle)
     }
 
-    /// A file that was left but not yet sealed by the writer thread.
-    pub(crate) fn file_in_work(&self, number: u64) -> Option<Arc<FileUse>> {
-        self.work.iter().find_map(|work| match work {
-            Work::Chunk(chunk) if chunk.file.number() == number => Some(chunk.file.clone()),
-            Work::Seal { file, .. } if file.number() == number => Some(file.clone()),
-            _ => None,
-        })
+    /// A file that was left and is not sealed yet, with its index.
+    pub(crate) fn left(&self, number: u64) -> Option<&(Arc<FileUse>, Arc<FileIndex>)> {
+        self.left.iter().find(|(file, _)| file.number() == number)
+    }
+
+    /// How many chunks of file `number` are in the file.
+    pub(crate) fn chunks_written(&self, number: u64) -> u64 {
+        match number.cmp(&self.written.0) {
+            std::cmp::Ordering::Less => u64::MAX,
+            std::cmp::Ordering::Equal => self.written.1,
+            std::cmp::Ordering::Greater => 0,
+        }
     }
 
     /// Makes room for entries of these sizes in one chunk.
@@ -242,7 +253,8 @@ impl Latch {
         let limit = self.file_bytes.max(need + 16 * BLOCK as u64);
         let next = Arc::new(FileUse::new(self.place.file.number() + 1, (self.random)(), limit));
         let sealed = std::mem::replace(&mut self.place, Place { file: next, offset: 0, number: 0 });
-        let index = std::mem::take(&mut self.index);
+        let index = Arc::new(std::mem::take(&mut self.index));
+        self.left.push_back((sealed.file.clone(), index.clone()));
         self.work.push_back(Work::Seal { file: sealed.file, index, offset: sealed.offset });
     }
 }

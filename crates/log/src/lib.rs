@@ -39,6 +39,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use writer::Writer;
 
+/// The name of the housekeeper thread.
+const HOUSEKEEPER: &str = "narumq-keep";
+
 /// Where an entry went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -135,7 +138,7 @@ impl Log {
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
         self.spawn(
-            "narumq-keep",
+            HOUSEKEEPER,
             |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
             (housekeeper, asked),
         )
@@ -177,15 +180,15 @@ impl Log {
         Appended { lsn, file }
     }
 
-    /// The file that entries appended last went to.
+    /// The file of this number, from its first entry on until it is retired.
     pub fn file_use(&self, number: u64) -> Option<Arc<FileUse>> {
         let latch = self.shared.latch();
         if latch.place.file.number() == number {
             return Some(latch.place.file.clone());
         }
-        let queued = latch.file_in_work(number);
+        let left = latch.left(number).map(|(file, _)| file.clone());
         drop(latch);
-        queued.or_else(|| self.shared.files.get(number).map(|f| f.used))
+        left.or_else(|| self.shared.files.get(number).map(|f| f.used))
     }
 
     /// An answer waits for `lsn`.
@@ -281,10 +284,29 @@ impl Log {
 
     /// Ends the epoch in order: everything appended becomes durable, then the threads end.
     pub fn close(&self, now: Time) {
+        // Nothing may come behind the end, so the housekeeper's rounds end first.
+        self.end_housekeeper();
         if self.failure().is_none() {
             self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
         }
         self.end_threads();
+    }
+
+    fn end_housekeeper(&self) {
+        self.shared.ending.store(true, Ordering::Release);
+        self.shared.task(Task::Stop);
+        let keeper = {
+            let mut threads = lock(&self.threads);
+            let at = threads.iter().position(|t| t.thread().name() == Some(HOUSEKEEPER));
+            at.map(|at| threads.swap_remove(at))
+        };
+        Self::join(keeper);
+    }
+
+    /// Waits for threads to end, the caller's own left out.
+    fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+        let me = std::thread::current().id();
+        threads.into_iter().filter(|t| t.thread().id() != me).for_each(|t| drop(t.join()));
     }
 
     fn end_threads(&self) {
@@ -294,11 +316,11 @@ impl Log {
             latch.writer_waits = true;
             self.shared.wake_writer(&mut latch);
         }
+        self.shared.ending.store(true, Ordering::Release);
         self.shared.task(Task::Stop);
         lock(&self.shared.reads).take();
         let threads: Vec<_> = lock(&self.threads).drain(..).collect();
-        let me = std::thread::current().id();
-        threads.into_iter().filter(|t| t.thread().id() != me).for_each(|t| drop(t.join()));
+        Self::join(threads);
     }
 }
 

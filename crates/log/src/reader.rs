@@ -124,8 +124,7 @@ pub(crate) fn read(shared: &Shared, request: &ReadRequest) -> ReadDone {
 }
 
 fn fill(shared: &Shared, request: &ReadRequest, done: &mut ReadDone) -> io::Result<()> {
-    let file = shared.files.get(request.file).ok_or_else(|| io::Error::other("the file is gone"))?;
-    let (positions, walks, chunks, ended) = locate(shared, &file, request)?;
+    let Some((file, (positions, walks, chunks, ended))) = locate(shared, request)? else { return Ok(()) };
     let mut at = 0;
     let mut bytes = 0;
     while at < positions.len() && bytes < request.bytes_max {
@@ -147,17 +146,29 @@ fn fill(shared: &Shared, request: &ReadRequest, done: &mut ReadDone) -> io::Resu
 /// What was located: positions, the walk behind each, the file's chunks, and whether the run ended.
 type Located = (Vec<Position>, Vec<Walk>, Vec<ChunkAt>, bool);
 
-fn locate(shared: &Shared, file: &LogFile, request: &ReadRequest) -> io::Result<Located> {
-    {
-        let latch = shared.latch();
-        if latch.place.file.number() == request.file {
-            let (found, walks, ended) = positions(&latch.index, request);
-            return Ok((found, walks, latch.index.chunks.clone(), ended));
+/// `None` if the file has not even been made.
+fn locate(shared: &Shared, request: &ReadRequest) -> io::Result<Option<(LogFile, Located)>> {
+    let number = request.file;
+    let of = |index: &FileIndex, written: u64| {
+        let (found, walks, ended) = positions(index, request, written);
+        (found, walks, index.chunks.clone(), ended)
+    };
+    let latch = shared.latch();
+    let written = latch.chunks_written(number);
+    // The open file's positions are taken under the latch, those of a file that is being sealed need no lock.
+    let open = (latch.place.file.number() == number).then(|| of(&latch.index, written));
+    let left = latch.left(number).map(|(_, index)| index.clone());
+    drop(latch);
+    let file = shared.files.get(number);
+    let located = match (open, left) {
+        (Some(located), _) => located,
+        (None, Some(index)) => of(&index, written),
+        (None, None) => {
+            let file = file.as_ref().ok_or_else(|| io::Error::other("the file is gone"))?;
+            of(&*shared.files.index(file)?, u64::MAX)
         }
-    }
-    let index = shared.files.index(file)?;
-    let (found, walks, ended) = positions(&index, request);
-    Ok((found, walks, index.chunks.clone(), ended))
+    };
+    Ok(file.map(|file| (file, located)))
 }
 
 /// Messages located at once.
@@ -165,7 +176,8 @@ const LOCATED_MAX: usize = 4096;
 /// Smallest message assumed when it is guessed how many to locate.
 const MESSAGE_BYTES_MIN: u64 = 64;
 
-fn positions(index: &FileIndex, request: &ReadRequest) -> (Vec<Position>, Vec<Walk>, bool) {
+/// Positions of what is wanted, as far as the chunks are written.
+fn positions(index: &FileIndex, request: &ReadRequest, written: u64) -> (Vec<Position>, Vec<Walk>, bool) {
     let (mut found, mut walks) = (Vec::new(), Vec::new());
     let Some(run) = index.run(request.object) else { return (found, walks, true) };
     let mut walk = request.walk;
@@ -177,6 +189,7 @@ fn positions(index: &FileIndex, request: &ReadRequest) -> (Vec<Position>, Vec<Wa
         }
         match wanted.peek() {
             None => return (found, walks, true),
+            Some(_) if u64::from(position.chunk) >= written => return (found, walks, false),
             Some(range) if range.contains(position.seq) => {
                 found.push(position);
                 walks.push(walk);

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) pending: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
     pub(crate) low_on_disk: AtomicBool,
+    /// The log is being ended: what can wait for the next start does.
+    pub(crate) ending: AtomicBool,
     look_at: AtomicU64,
     failure: OnceLock<String>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
@@ -45,6 +47,7 @@ impl Shared {
             pending: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             low_on_disk: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
             look_at: AtomicU64::new(0),
             failure: OnceLock::new(),
             listener: OnceLock::new(),
@@ -83,23 +86,26 @@ impl Shared {
     }
 
     pub(crate) fn tell_synced(&self, lsn: Lsn) {
-        self.synced.fetch_max(lsn.0, Ordering::AcqRel);
+        // Sequentially consistent, as in `look_at`: one of the two must see what the other stored.
+        self.synced.fetch_max(lsn.0, Ordering::SeqCst);
         self.tell_durable(lsn);
-        let look = self.look_at.load(Ordering::Acquire);
-        if look != 0 && look <= lsn.0 {
-            self.look_at.store(0, Ordering::Release);
+        let look = self.look_at.load(Ordering::SeqCst);
+        if look != 0
+            && look <= lsn.0
+            && self.look_at.compare_exchange(look, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        {
             self.task(Task::Look);
         }
     }
 
     /// The housekeeper wants to look again once `lsn` is synced; `Lsn(0)` = not at all. Asks for the sync.
     pub(crate) fn look_at(&self, lsn: Lsn) {
-        self.look_at.store(lsn.0, Ordering::Release);
-        if lsn > self.synced() {
+        self.look_at.store(lsn.0, Ordering::SeqCst);
+        if lsn.0 > self.synced.load(Ordering::SeqCst) {
             let mut latch = self.latch();
             latch.wanted = latch.wanted.max(lsn);
             self.wake_writer(&mut latch);
-        } else if lsn > Lsn(0) && self.look_at.swap(0, Ordering::AcqRel) != 0 {
+        } else if lsn > Lsn(0) && self.look_at.swap(0, Ordering::SeqCst) != 0 {
             self.task(Task::Look);
         }
     }

@@ -63,6 +63,10 @@ impl Writer {
             if open.is_some_and(|from| latch.wanted >= from) || (due && open.is_some()) {
                 latch.close();
             }
+            if due {
+                // What is written now has waited already: it is synced in the same go.
+                self.unsynced_since = since;
+            }
             if !latch.work.is_empty() {
                 return (latch.work.drain(..).collect(), false);
             }
@@ -89,7 +93,7 @@ impl Writer {
         for item in work {
             match item {
                 Work::Chunk(chunk) => self.write(chunk)?,
-                Work::Seal { file, index, offset } => self.seal(&file, index, offset)?,
+                Work::Seal { file, index, offset } => self.seal(&file, &index, offset)?,
             }
         }
         if took {
@@ -146,6 +150,7 @@ impl Writer {
         self.shared.bytes_written.fetch_add((end - start) as u64, Ordering::Relaxed);
         self.last_written = Lsn(chunk.first_lsn.0 + u64::from(chunk.entries) - 1);
         let mut latch = self.shared.latch();
+        latch.written = (chunk.file.number(), chunk.number + 1);
         latch.queued -= queued;
         self.shared.pending.store(latch.queued, Ordering::Relaxed);
         let usual = self.shared.options.chunk_bytes * 2 + (256 << 10);
@@ -167,18 +172,18 @@ impl Writer {
     }
 
     /// Syncs a full file, then writes its footer and trailer.
-    fn seal(&mut self, used: &Arc<FileUse>, index: FileIndex, offset: u64) -> io::Result<()> {
+    fn seal(&mut self, used: &Arc<FileUse>, index: &Arc<FileIndex>, offset: u64) -> io::Result<()> {
         let file = self.file_for(used)?.clone();
         file.file.sync()?;
         self.unsynced = 0;
         self.unsynced_since = None;
         self.shared.tell_synced(self.last_written);
-        let written = write_footer(&file, &index, offset, self.shared.epoch, self.shared.options.writer)?;
+        let written = write_footer(&file, index, offset, self.shared.epoch, self.shared.options.writer)?;
         self.shared.bytes_written.fetch_add(written, Ordering::Relaxed);
         used.sealed.store(true, Ordering::Release);
-        let index = Arc::new(index);
         self.shared.files.keep_index(used.number(), index.clone());
-        self.shared.sealed(used.clone(), &index);
+        self.shared.latch().left.retain(|(file, _)| file.number() != used.number());
+        self.shared.sealed(used.clone(), index);
         Ok(())
     }
 }
