@@ -68,10 +68,10 @@ impl Broker {
         let mut removed = None;
         if let Some(seq) = seq {
             let Some((_, state)) = locked.get_mut(&source.id()) else { return };
-            if state.deleted || !state.leave(seq, message.payload_len() as u64) {
+            if state.deleted || !state.leave(seq) {
                 return;
             }
-            removed = state.take_gone();
+            removed = state.gone_as_entry();
         }
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
         for target in targets {
@@ -93,6 +93,9 @@ impl Broker {
         let appended = (!entries.is_empty()).then(|| self.core.log.append_group(&entries));
         let lies: Vec<_> = journaled.iter().map(|(id, seq, _)| (*id, *seq)).collect();
         if let Some(appended) = appended {
+            if let Some((_, state)) = locked.get_mut(&source.id()) {
+                state.gone_is_logged(&self.core);
+            }
             for (id, seq) in lies {
                 if let Some((_, state)) = locked.get_mut(&id) {
                     state.lies_in(&self.core, seq, appended.file);

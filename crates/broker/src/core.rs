@@ -66,6 +66,10 @@ impl Core {
         self.queues.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
+    pub(crate) fn all(&self) -> Vec<Arc<Queue>> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     pub(crate) fn enter(&self, queue: Arc<Queue>) {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).insert(queue.definition.id, queue);
     }

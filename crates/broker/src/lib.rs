@@ -251,6 +251,12 @@ impl Broker {
 
     /// Ends the log in order. Nothing may be called after.
     pub fn close(&self, now: Time) {
+        for queue in self.core.all() {
+            let state = queue.lock();
+            if !state.deleted {
+                state.checkpoint_marks(&queue, &self.core, now);
+            }
+        }
         self.core.log.close(now);
     }
 
@@ -270,6 +276,13 @@ impl Broker {
     fn note_catalog(&self, lsn: Lsn) -> Lsn {
         self.catalog_lsn.fetch_max(lsn.0, Ordering::AcqRel);
         lsn
+    }
+}
+
+impl Drop for Broker {
+    /// Without [`close`](Self::close) it is as if the process had ended.
+    fn drop(&mut self) {
+        self.core.log.halt();
     }
 }
 

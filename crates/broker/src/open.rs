@@ -213,6 +213,11 @@ impl Broker {
         broker.bring_up(found, log.ended(), &mut turn);
         let told = Told { core, broker: OnceLock::from(Arc::downgrade(&broker)) };
         log.start(Arc::new(told)).map_err(OpenError::Thread)?;
+        // Only now can anything be read.
+        for queue in broker.core.all() {
+            queue.lock().on_deadline(&queue, &broker.core, &mut turn);
+        }
+        broker.after(&mut turn);
         broker.end_turn(&mut turn);
         Ok(broker)
     }
@@ -276,7 +281,6 @@ impl Broker {
                 }
                 self.core.enter(queue.clone());
                 vhost.write().queues.insert(queue.definition.name.clone(), queue.clone());
-                queue.lock().on_deadline(&queue, &self.core, turn);
             }
             Record::Binding(vhost, binding) => {
                 let Some(vhost) = self.vhost(&vhost) else { return };
@@ -378,8 +382,9 @@ impl Listener for Told {
 
     fn checkpoint(&self, object: ObjectId) {
         if object == CATALOG {
-            if let Some(broker) = self.broker() {
-                broker.checkpoint_catalog(self.core.time());
+            match self.broker() {
+                Some(broker) => broker.checkpoint_catalog(self.core.time()),
+                None => self.core.log.end_rounds(),
             }
         } else if let Some(queue) = self.core.queue(object) {
             let state = queue.lock();

@@ -176,7 +176,7 @@ impl Broker {
         turn: &mut Turn,
     ) -> Lsn {
         let removed: Vec<(ObjectId, Vec<u8>)> =
-            locked.iter_mut().filter_map(|(id, (_, state))| Some((*id, state.take_gone()?))).collect();
+            locked.iter_mut().filter_map(|(id, (_, state))| Some((*id, state.gone_as_entry()?))).collect();
         let journaled: Vec<_> =
             copies.iter().filter(|(id, _, copy)| locked.get(id).is_some_and(|(q, _)| q.journals(copy))).collect();
         if removed.is_empty() && journaled.is_empty() {
@@ -189,6 +189,11 @@ impl Broker {
             entries.push(enqueue(*id, *seq, &[], copy, turn.now, data));
         }
         let appended = self.core.log.append_group(&entries);
+        for (id, _) in &removed {
+            if let Some((_, state)) = locked.get_mut(id) {
+                state.gone_is_logged(&self.core);
+            }
+        }
         for (id, seq, _) in &journaled {
             if let Some((_, state)) = locked.get_mut(id) {
                 state.lies_in(&self.core, *seq, appended.file);

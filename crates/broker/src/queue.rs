@@ -80,8 +80,8 @@ pub(crate) struct QueueState {
     /// The consumer that is served alone.
     active: Option<(SessionId, u32)>,
     places: Places,
-    /// Messages on their way to where the dead go: still in the log under this queue. Sequence → (priority, LSN).
-    pub(crate) leaving: BTreeMap<Seq, (u8, Lsn)>,
+    /// Messages on their way to where the dead go: still in the log under this queue.
+    leaving: BTreeMap<Seq, Leaving>,
     /// Messages whose bytes are damaged on the disk: kept, not handed over.
     damaged: Vec<(u8, Seq)>,
     /// What is known of cold messages beside what the log says of them.
@@ -124,6 +124,13 @@ impl Mark {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    priority: u8,
+    lsn: Lsn,
+    bytes: u64,
+}
+
 #[derive(Debug)]
 struct Reading {
     lane: usize,
@@ -138,8 +145,6 @@ struct Reading {
 struct Gone {
     seqs: Vec<Seq>,
     bytes: u64,
-    /// Some file may have become dead.
-    emptied: bool,
 }
 
 impl Queue {

@@ -101,6 +101,10 @@ impl Housekeeper {
         varint::put(&mut data, file.number());
         let entry = Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&data);
         let mut latch = self.shared.latch();
+        if latch.stop {
+            // The log is ending without order: some State may be missing, so the round is not done.
+            return;
+        }
         latch.reserve(entry.size_bound(), 0);
         let done = latch.push(&entry, 0);
         let states = std::mem::take(&mut latch.states);

@@ -289,7 +289,12 @@ impl Log {
         if self.failure().is_none() {
             self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
         }
-        self.end_threads();
+        self.halt();
+    }
+
+    /// No round ends any more: whoever knew the State of things is gone.
+    pub fn end_rounds(&self) {
+        self.shared.latch().stop = true;
     }
 
     fn end_housekeeper(&self) {
@@ -309,7 +314,8 @@ impl Log {
         threads.into_iter().filter(|t| t.thread().id() != me).for_each(|t| drop(t.join()));
     }
 
-    fn end_threads(&self) {
+    /// Ends the threads without ending the epoch: as if the process had ended, yet what was appended is written.
+    pub fn halt(&self) {
         {
             let mut latch = self.shared.latch();
             latch.stop = true;
@@ -326,7 +332,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.end_threads();
+        self.halt();
     }
 }
 

@@ -196,8 +196,8 @@ impl Lane {
     }
 
     /// Replaces the front of the first cold stretch, up to `through`, by what was read of it. Messages that are no longer
-    /// wanted are dropped; wanted ones that were not read are returned.
-    pub(crate) fn warm(&mut self, read: Vec<Ready>, through: Seq) -> Vec<Seq> {
+    /// wanted are dropped; wanted ones that were not read are returned. `came` hears of those that are in memory again.
+    pub(crate) fn warm(&mut self, read: Vec<Ready>, through: Seq, came: &mut dyn FnMut(Seq)) -> Vec<Seq> {
         let at = match (self.stretches.front(), self.stretches.get(1)) {
             (Some(Stretch::Cold(_)), _) => 0,
             (_, Some(Stretch::Cold(_))) => 1,
@@ -219,6 +219,7 @@ impl Lane {
             match read.next_if(|r| r.seq == seq) {
                 Some(ready) => {
                     self.memory += ready.message.memory();
+                    came(seq);
                     warm.push_back(ready);
                 }
                 None => {
@@ -260,6 +261,18 @@ impl Lane {
                 Stretch::Spilled(_) => {}
             }
         }
+    }
+
+    /// Body bytes of the messages in it that are in no log.
+    pub(crate) fn transient_bytes(&self) -> u64 {
+        let of = |stretch: &Stretch| match stretch {
+            Stretch::Ram(ram) => {
+                ram.iter().filter(|r| r.lsn == Lsn(0)).map(|r| r.message.payload_len() as u64).sum::<u64>()
+            }
+            Stretch::Cold(_) => 0,
+            Stretch::Spilled(blocks) => blocks.iter().map(|b| b.payload).sum(),
+        };
+        self.stretches.iter().map(of).sum()
     }
 
     /// Messages in memory, in order, up to the first cold stretch: what `peek` may show.

@@ -2,7 +2,7 @@
 
 use super::lane::{NextCold, Ready};
 use super::scratch::{self, Block};
-use super::{Mark, Queue, QueueState, Reading};
+use super::{Queue, QueueState, Reading};
 use crate::core::Core;
 use crate::envelope;
 use crate::event::Event;
@@ -84,14 +84,18 @@ impl QueueState {
         let mut read = Vec::with_capacity(done.messages.len());
         for stored in &done.messages {
             if let Some(mut message) = envelope::restore(stored, &mut builder) {
-                let mark = self.marks.remove(&stored.seq).unwrap_or_else(|| self.mark_of(stored.seq));
-                message.redelivered |= mark.redelivered;
+                let mark = self.marks.get(&stored.seq).copied().unwrap_or_default();
+                message.redelivered |= mark.redelivered || stored.seq < self.suspect_below;
                 message.failures = message.failures.max(mark.failures);
                 message.hand_overs = message.hand_overs.max(mark.hand_overs);
                 read.push(Ready { seq: stored.seq, lsn: Lsn(1), message });
             }
         }
-        let missing = self.lanes[lane].warm(read, through);
+        let marks = &mut self.marks;
+        let mut came = |seq| {
+            marks.remove(&seq);
+        };
+        let missing = self.lanes[lane].warm(read, through, &mut came);
         self.ready -= missing.len() as u64;
         let priority = lane as u8;
         self.damaged.extend(missing.iter().map(|seq| (priority, *seq)));
@@ -137,10 +141,5 @@ impl QueueState {
             self.events.push((session, Event::Ready { queue: queue.id() }));
         }
         self.settle_in(queue, core, turn);
-    }
-
-    /// What is assumed of a cold message that nothing is noted of.
-    fn mark_of(&self, seq: Seq) -> Mark {
-        Mark { redelivered: seq < self.suspect_below, ..Mark::default() }
     }
 }

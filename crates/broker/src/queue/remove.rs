@@ -1,7 +1,7 @@
 //! Messages leave for good: what the log is told, and what is counted.
 
 use super::lane::Ready;
-use super::{Dead, Queue, QueueState};
+use super::{Dead, Leaving, Queue, QueueState};
 use crate::core::Core;
 use crate::event::Event;
 use crate::turn::Turn;
@@ -19,7 +19,6 @@ impl QueueState {
     #[inline]
     pub(super) fn gone_at(&mut self, seq: Seq, lsn: Lsn, bytes: u64) {
         if lsn != Lsn(0) {
-            self.gone.emptied |= self.places.remove(seq);
             self.gone.seqs.push(seq);
             self.gone.bytes += bytes;
         }
@@ -31,7 +30,7 @@ impl QueueState {
             return self.gone(&ready);
         }
         let Ready { seq, lsn, message } = ready;
-        self.leaving.insert(seq, (message.priority, lsn));
+        self.leaving.insert(seq, Leaving { priority: message.priority, lsn, bytes: message.payload_len() as u64 });
         turn.dead.push(Dead { queue: queue.clone(), seq: Some(seq), message, reason });
     }
 
@@ -46,30 +45,38 @@ impl QueueState {
         encode_removed(&mut data, self.gone.bytes, &self.gone.seqs);
         let lsn = core.log.append(&Entry::new(Kind::Remove, queue.id(), turn.now).with_data(&data)).lsn;
         turn.scratch = data;
-        self.gone.seqs.clear();
-        self.gone.bytes = 0;
-        if std::mem::take(&mut self.gone.emptied) {
-            core.log.look();
-        }
+        self.gone_is_logged(core);
         lsn
     }
 
-    /// What has gone in this step as the data of a `Remove`, for a group of entries.
-    pub(crate) fn take_gone(&mut self) -> Option<Vec<u8>> {
+    /// The log has been told what has gone: only now is it unwanted in its files, which may be written over once the
+    /// entries so far are durable.
+    pub(crate) fn gone_is_logged(&mut self, core: &Core) {
+        let mut emptied = false;
+        for seq in self.gone.seqs.drain(..) {
+            emptied |= self.places.remove(seq);
+        }
+        self.gone.bytes = 0;
+        if emptied {
+            core.log.look();
+        }
+    }
+
+    /// What has gone in this step as the data of a `Remove`, for a group of entries. Once that is appended,
+    /// [`gone_is_logged`](Self::gone_is_logged) must follow.
+    pub(crate) fn gone_as_entry(&mut self) -> Option<Vec<u8>> {
         if self.gone.seqs.is_empty() {
             return None;
         }
         self.gone.seqs.sort_unstable();
         let mut data = Vec::new();
         encode_removed(&mut data, self.gone.bytes, &self.gone.seqs);
-        self.gone.seqs.clear();
-        self.gone.bytes = 0;
         Some(data)
     }
 
     /// A dead message goes where the dead go. False if it is not on its way any more: a deletion came before.
-    pub(crate) fn leave(&mut self, seq: Seq, bytes: u64) -> bool {
-        let Some((_, lsn)) = self.leaving.remove(&seq) else { return false };
+    pub(crate) fn leave(&mut self, seq: Seq) -> bool {
+        let Some(Leaving { lsn, bytes, .. }) = self.leaving.remove(&seq) else { return false };
         self.gone_at(seq, lsn, bytes);
         true
     }
@@ -97,8 +104,9 @@ impl QueueState {
     pub(crate) fn purge(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
         let count = self.ready;
         let journaled = queue.journaled;
-        let lanes: Vec<_> = self.lanes.iter_mut().map(std::mem::take).collect();
         let mut seqs: Vec<Seq> = Vec::new();
+        self.gone.bytes += self.ready_bytes.saturating_sub(self.transient_bytes());
+        let lanes: Vec<_> = self.lanes.iter_mut().map(std::mem::take).collect();
         for lane in &lanes {
             let mut cold: Vec<Seq> = Vec::new();
             lane.visit(&mut |ready| seqs.extend((ready.lsn != Lsn(0)).then_some(ready.seq)), &mut |range| {
@@ -108,7 +116,6 @@ impl QueueState {
         }
         debug_assert!(journaled || seqs.is_empty());
         seqs.into_iter().for_each(|seq| self.gone_at(seq, Lsn(1), 0));
-        self.gone.bytes = self.ready_bytes;
         self.ready = 0;
         self.ready_bytes = 0;
         self.marks.clear();

@@ -33,6 +33,8 @@ pub(crate) struct Block {
     pub(crate) count: u64,
     /// The last sequence in it.
     pub(crate) last: Seq,
+    /// Payload bytes of its messages.
+    pub(crate) payload: u64,
 }
 
 impl std::fmt::Debug for Block {
@@ -45,6 +47,7 @@ impl Scratch {
     /// Writes a run of messages; `None` if the disk refuses, then they stay in memory.
     pub(crate) fn write(&self, core: &Core, run: &[Ready]) -> Option<Block> {
         let last = run.last()?.seq;
+        let payload = run.iter().map(|r| r.message.payload_len() as u64).sum();
         let mut out = Vec::new();
         let mut data = Vec::new();
         for Ready { seq, message, .. } in run {
@@ -67,7 +70,8 @@ impl Scratch {
         }
         let (file, offset) = current.as_mut()?;
         file.write_at(&out, *offset).ok()?;
-        let block = Block { file: file.clone(), offset: *offset, len: out.len(), count: run.len() as u64, last };
+        let block =
+            Block { file: file.clone(), offset: *offset, len: out.len(), count: run.len() as u64, last, payload };
         *offset += out.len() as u64;
         Some(block)
     }

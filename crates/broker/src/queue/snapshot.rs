@@ -7,7 +7,7 @@
 //! ```
 //! Only journaled messages stand in it: ready, leased, leaving or damaged alike.
 
-use super::lane::extend;
+use super::lane::{Lane, extend};
 use super::{Mark, Queue, QueueState};
 use crate::codec::Reader;
 use crate::core::Core;
@@ -88,6 +88,19 @@ impl QueueState {
         core.log.append(&Entry::new(Kind::State, queue.id(), now).with_data(&data));
     }
 
+    /// Appends the State at the end of an epoch if it holds what the entries before do not tell: who may have been
+    /// delivered.
+    pub(crate) fn checkpoint_marks(&self, queue: &Queue, core: &Core, now: Time) {
+        if !queue.journaled {
+            return;
+        }
+        let state = self.snapshot();
+        let suspect = |lane: &Vec<SeqRange>| lane.first().is_some_and(|r| r.first < self.suspect_below);
+        if !state.marks.is_empty() || state.lanes.iter().any(suspect) {
+            core.log.append(&Entry::new(Kind::State, queue.id(), now).with_data(&state.encode()));
+        }
+    }
+
     /// Which journaled messages of `within` are still there, ascending.
     pub(crate) fn live(&self, within: SeqRange) -> Vec<SeqRange> {
         let mut live: Vec<SeqRange> = self
@@ -129,7 +142,7 @@ impl QueueState {
                 let m = &lease.message;
                 marks.insert(seq, Mark { redelivered: true, failures: m.failures, hand_overs: m.hand_overs });
             }
-            let leaving = self.leaving.iter().filter(|(_, (p, lsn))| usize::from(*p) == priority && *lsn != Lsn(0));
+            let leaving = self.leaving.iter().filter(|(_, l)| usize::from(l.priority) == priority && l.lsn != Lsn(0));
             ranges.extend(leaving.map(|(seq, _)| SeqRange::one(*seq)));
             let damaged = self.damaged.iter().filter(|(p, _)| usize::from(*p) == priority);
             ranges.extend(damaged.map(|(_, seq)| SeqRange::one(*seq)));
@@ -141,15 +154,23 @@ impl QueueState {
         Snapshot {
             next_seq: self.next_seq.0,
             timed: self.timed,
-            ready_bytes: self.ready_bytes + self.leased_bytes(),
+            ready_bytes: (self.ready_bytes + self.leased_bytes()).saturating_sub(self.transient_bytes()),
             suspect_below: self.suspect_below.0,
             lanes,
             marks: marks.into_iter().map(|(s, m)| (s, m.redelivered, m.failures, m.hand_overs)).collect(),
         }
     }
 
+    /// Body bytes of journaled messages that are not ready yet still in the log.
     fn leased_bytes(&self) -> u64 {
-        self.leases.iter().map(|(_, l)| l.message.payload_len() as u64).sum()
+        let leased = self.leases.iter().filter(|(_, l)| l.lsn != Lsn(0)).map(|(_, l)| l.message.payload_len() as u64);
+        let leaving = self.leaving.values().filter(|l| l.lsn != Lsn(0)).map(|l| l.bytes);
+        leased.chain(leaving).sum()
+    }
+
+    /// Body bytes of ready messages that are in no log.
+    pub(super) fn transient_bytes(&self) -> u64 {
+        self.lanes.iter().map(Lane::transient_bytes).sum()
     }
 }
 

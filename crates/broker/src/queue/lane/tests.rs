@@ -16,7 +16,7 @@ fn drain(lane: &mut Lane) -> Vec<u64> {
             seqs.push(ready.seq.0);
         } else if let Some(NextCold::Log(cold)) = lane.next_cold(0) {
             let range = cold[0];
-            lane.warm((range.first.0..=range.last.0).map(ready).collect(), range.last);
+            lane.warm((range.first.0..=range.last.0).map(ready).collect(), range.last, &mut |_| {});
         }
     }
     seqs
@@ -38,7 +38,7 @@ fn order_holds_through_cold_and_back() {
     let cold = cold[0];
     assert_eq!(cold.last, Seq(90));
     let read = (cold.first.0..=50).filter(|n| *n != 20).map(ready).collect();
-    assert_eq!(lane.warm(read, Seq(50)), [Seq(20)]);
+    assert_eq!(lane.warm(read, Seq(50), &mut |_| {}), [Seq(20)]);
     lane.put_back(ready(3));
     let expected: Vec<u64> = std::iter::once(3).chain((cold.first.0..=110).filter(|n| *n != 20)).collect();
     assert_eq!(drain(&mut lane), expected);
@@ -77,7 +77,7 @@ fn spilling_touches_nothing_but_transient_messages_behind_the_front() {
     assert!(lane.spill(&mut |run| {
         spilled.extend(run.iter().map(|r| r.seq.0));
         let (count, last) = (run.len() as u64, run[run.len() - 1].seq);
-        Some(Block { file: file.clone(), offset: spilled.len() as u64, len: 1, count, last })
+        Some(Block { file: file.clone(), offset: spilled.len() as u64, len: 1, count, last, payload: 100 * count })
     }));
     assert!(spilled.into_iter().eq((21..=30).chain(51..=55)));
     assert_eq!(lane.len(), 70);
