@@ -99,20 +99,23 @@ pub(crate) fn name(number: u64) -> String {
 
 /// The number in a file's name, if it is a log file's.
 pub(crate) fn number_of(name: &str) -> Option<u64> {
-    u64::from_str_radix(name.strip_suffix(".log")?, 16).ok()
+    numbered(name, ".log")
 }
+
+/// The number in a name of 16 lower-case hexadecimal digits and this suffix. Other names are not ours.
+fn numbered(name: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_suffix(suffix)?;
+    let number = u64::from_str_radix(digits, 16).ok().filter(|n| *n < u64::MAX)?;
+    (digits == format!("{number:016x}")).then_some(number)
+}
+
+/// The name of a file while it is being filled with zeros.
+const PREFILLING: &str = "prefill.tmp";
 
 impl Files {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
-        let mut spares = Vec::new();
-        for name in disk.list()? {
-            if name.ends_with(".spare") {
-                spares.push(name);
-            } else if name.ends_with(".tmp") {
-                disk.remove(&name)?;
-            }
-        }
-        let next = spares.iter().filter_map(|s| u64::from_str_radix(s.strip_suffix(".spare")?, 16).ok()).max();
+        let spares: Vec<String> = disk.list()?.into_iter().filter(|n| numbered(n, ".spare").is_some()).collect();
+        let next = spares.iter().filter_map(|s| numbered(s, ".spare")).max();
         Ok(Self {
             disk,
             map: Mutex::default(),
@@ -161,22 +164,28 @@ impl Files {
 
     /// Fills a new file with zeros and keeps it as a spare.
     pub(crate) fn prefill(&self, bytes: u64, stop: &dyn Fn() -> bool) -> io::Result<()> {
-        let temporary = "prefill.tmp";
-        let file = self.disk.open(temporary, true)?;
+        if self.disk.list()?.iter().any(|name| name == PREFILLING) {
+            self.disk.remove(PREFILLING)?;
+        }
+        let file = self.disk.open(PREFILLING, true)?;
         let mut zeros = vec![0u8; (256 << 10) + BLOCK];
         let start = zeros.as_ptr().align_offset(BLOCK);
         let zeros = &mut zeros[start..start + (256 << 10)];
         let mut offset = 0;
         while offset < bytes {
             if stop() {
-                return self.disk.remove(temporary);
+                return self.disk.remove(PREFILLING);
             }
             let len = zeros.len().min((bytes - offset) as usize);
-            file.write_at(&zeros[..len], offset)?;
+            match file.write_at(&zeros[..len], offset) {
+                // A device that fills up meanwhile ends this, not the log.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => return self.disk.remove(PREFILLING),
+                written => written?,
+            }
             offset += len as u64;
         }
         file.sync()?;
-        self.keep_spare(temporary)
+        self.keep_spare(PREFILLING)
     }
 
     /// Takes a dead file out of use and keeps it as a spare, or removes it if there are enough or its size is odd.

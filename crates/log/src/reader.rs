@@ -65,7 +65,7 @@ pub struct StoredMessage {
     pub props_len: u32,
     /// The kind's data: names and envelope.
     pub data: Vec<u8>,
-    /// Property bytes and payload; `None` if they are damaged on the disk.
+    /// Property bytes and payload; `None` if they are damaged on the disk. If the head is, the fields above mean nothing.
     pub body: Option<Bytes>,
 }
 
@@ -86,8 +86,6 @@ pub struct ReadDone {
     pub error: Option<String>,
 }
 
-/// How far heads are read at once.
-const HEADS_AT_ONCE: usize = 64 << 10;
 /// Bodies nearer to each other than this are read in one go.
 const GAP: u64 = 16 << 10;
 /// What one read of bodies takes at most, unless one body is larger.
@@ -128,7 +126,8 @@ fn fill(shared: &Shared, request: &ReadRequest, done: &mut ReadDone) -> io::Resu
     let mut at = 0;
     let mut bytes = 0;
     while at < positions.len() && bytes < request.bytes_max {
-        let chunk = chunks[positions[at].chunk as usize];
+        let outside = || io::Error::new(io::ErrorKind::InvalidData, "the index names a chunk that is not there");
+        let chunk = *chunks.get(positions[at].chunk as usize).ok_or_else(outside)?;
         let same = positions[at..].iter().take_while(|p| p.chunk == positions[at].chunk).count();
         bytes += read_chunk(&file, chunk, &positions[at..at + same], request.bytes_max - bytes, done)?;
         at = positions.len().min(at + same);
@@ -204,6 +203,8 @@ fn positions(index: &FileIndex, request: &ReadRequest, written: u64) -> (Vec<Pos
 }
 
 /// Reads the messages at `positions`, all in one chunk, until `bytes_max` is passed; returns the body bytes read.
+///
+/// Nothing that the heads say is believed before their CRC holds: most were never read since they were written.
 fn read_chunk(
     file: &LogFile,
     chunk: ChunkAt,
@@ -212,40 +213,62 @@ fn read_chunk(
     done: &mut ReadDone,
 ) -> io::Result<u64> {
     let start = u64::from(chunk.block) * BLOCK as u64;
-    let header = ChunkHeader::read(&read_exact_at(file.file.as_ref(), HEADER, start)?)
-        .filter(|h| h.generation == file.used.generation())
-        .ok_or_else(|| io::Error::other("a chunk of the index is not in the file"))?;
-    let mut at = 0;
-    let mut bytes = 0;
-    while at < positions.len() && bytes < bytes_max {
-        let from = positions[at].head as usize;
-        let heads_len = (header.head_len as usize - from).min(HEADS_AT_ONCE.max(1));
-        let mut heads = read_exact_at(file.file.as_ref(), heads_len, start + (HEADER + from) as u64)?;
-        let mut metas = Vec::new();
-        while at < positions.len() && bytes < bytes_max {
-            let mut head_at = positions[at].head as usize - from;
-            if head_at >= heads.len() {
-                break;
-            }
-            let Some(head) = Head::read(&heads, &mut head_at, header.base_time) else { break };
-            let body = head.body.unwrap_or_default();
-            bytes += body.len;
-            metas.push((stored(positions[at].seq, &head), body));
-            at += 1;
-        }
-        if metas.is_empty() {
-            // One head longer than the window: read all that is left of the heads.
-            heads = read_exact_at(file.file.as_ref(), header.head_len as usize - from, start + (HEADER + from) as u64)?;
-            let head = Head::read(&heads, &mut 0, header.base_time)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a head is damaged"))?;
-            let body = head.body.unwrap_or_default();
-            bytes += body.len;
-            metas.push((stored(positions[at].seq, &head), body));
-            at += 1;
-        }
-        read_bodies(file, start + u64::from(chunk.bodies_off), metas, done)?;
+    let Some((header, front)) = read_heads(file, start)? else {
+        done.messages.extend(positions.iter().map(|p| damaged(p.seq)));
+        return Ok(0);
+    };
+    if header.generation != file.used.generation() {
+        return Err(io::Error::other("the file is gone"));
     }
+    let mut bytes = 0;
+    let mut metas = Vec::new();
+    for position in positions {
+        if bytes >= bytes_max {
+            break;
+        }
+        let head = Head::read(&front[HEADER..], &mut (position.head as usize), header.base_time);
+        let body = head.as_ref().map(|h| h.body.unwrap_or_default());
+        match (head, body) {
+            (Some(head), Some(body)) if body.offset + body.len <= header.body_len => {
+                bytes += body.len;
+                metas.push((stored(position.seq, &head), body));
+            }
+            _ => metas.push((damaged(position.seq), BodyAt { crc: 1, ..BodyAt::default() })),
+        }
+    }
+    read_bodies(file, start + u64::from(header.bodies_off), metas, done)?;
     Ok(bytes)
+}
+
+/// A chunk's header, and the bytes of header and heads. `None` if they are damaged.
+fn read_heads(file: &LogFile, start: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
+    let mut front = vec![0; BLOCK];
+    let got = file.file.read_at(&mut front, start)?;
+    let Some(header) = ChunkHeader::read(&front[..got]) else { return Ok(None) };
+    if start + u64::from(header.len) > file.file.len()? {
+        return Ok(None);
+    }
+    let len = HEADER + header.head_len as usize;
+    if len > BLOCK {
+        front.extend(read_exact_at(file.file.as_ref(), len - BLOCK, start + BLOCK as u64)?);
+    }
+    front.truncate(len);
+    Ok(header.verify(&front).then_some((header, front)))
+}
+
+/// A message of which nothing can be believed.
+fn damaged(seq: Seq) -> StoredMessage {
+    StoredMessage {
+        seq,
+        time: Time(0),
+        priority: 0,
+        expires_at: Time::NEVER,
+        visible_at: Time(0),
+        format: FormatId(0),
+        props_len: 0,
+        data: Vec::new(),
+        body: None,
+    }
 }
 
 fn stored(seq: Seq, head: &Head<'_>) -> StoredMessage {

@@ -195,6 +195,7 @@ impl<'a> Recovery<'a> {
         let last = scans.last().map_or(0, |s| s.file.used.number());
         // Files that a round in the open file covers are known by footer alone, as are those of earlier rounds.
         scans.retain(|s| Some(s.file.used.number()) > rounded);
+        let rebuilt = self.rebuild_footers(&present, &mut footers, rounded, &ends)?;
         let mut newest = self.tell_rounded(&present, &footers, rounded, to)?;
         let mut found = Vec::new();
         for scan in scans {
@@ -206,6 +207,9 @@ impl<'a> Recovery<'a> {
         for (scan, index) in found.iter().filter(|(s, _)| !footers.contains_key(&s.file.used.number())) {
             self.write_again(scan, committed)?;
             write_footer(&scan.file, index, scan.stopped)?;
+        }
+        for (file, offset) in rebuilt {
+            write_footer(&file, &footers[&file.used.number()], offset)?;
         }
         self.drop_unwritten(present.range(last + 1..).map(|(n, _)| *n).chain(stray.map(|(n, _)| n)))?;
         let sealed: Vec<_> = present.range(..=last).map(|(_, f)| f.used.clone()).collect();
@@ -322,17 +326,8 @@ impl<'a> Recovery<'a> {
         for file in present.range(rounded.map_or(0, |r| r + 1)..).map(|(_, f)| f) {
             let generation = file.used.generation();
             let end = ends.get(&file.used.number()).filter(|(g, _)| *g == generation).map(|(_, offset)| *offset);
-            let mut scan = Scan { file: file.clone(), chunks: Vec::new(), stopped: 0 };
-            while end.is_none_or(|end| scan.stopped < end) {
-                let Some((header, _)) = self.chunk_at(file.file.as_ref(), scan.stopped)? else { break };
-                let expected = header.generation == generation && header.number == scan.chunks.len() as u64;
-                if !expected || header.kind != ChunkKind::Data {
-                    break;
-                }
-                committed = committed.max(header.committed);
-                scan.chunks.push(Chunk { offset: scan.stopped, header });
-                scan.stopped += u64::from(header.len);
-            }
+            let scan = self.scan_file(file, end)?;
+            committed = scan.chunks.iter().map(|c| c.header.committed).fold(committed, Lsn::max);
             if end.is_none() {
                 let number = file.used.number();
                 let named = self.named_behind(file.file.as_ref(), number, Some(generation), scan.stopped)?;
@@ -341,6 +336,21 @@ impl<'a> Recovery<'a> {
             scans.push(scan);
         }
         Ok((scans, committed))
+    }
+
+    /// Walks a file's chunks to `end`, or to the first that is not valid.
+    fn scan_file(&self, file: &LogFile, end: Option<u64>) -> io::Result<Scan> {
+        let mut scan = Scan { file: file.clone(), chunks: Vec::new(), stopped: 0 };
+        while end.is_none_or(|end| scan.stopped < end) {
+            let Some((header, _)) = self.chunk_at(file.file.as_ref(), scan.stopped)? else { break };
+            let expected = header.generation == file.used.generation() && header.number == scan.chunks.len() as u64;
+            if !expected || header.kind != ChunkKind::Data {
+                break;
+            }
+            scan.chunks.push(Chunk { offset: scan.stopped, header });
+            scan.stopped += u64::from(header.len);
+        }
+        Ok(scan)
     }
 
     /// The highest committed LSN named by a valid chunk of file `number` behind `from`, in steps of 4 KiB.
@@ -469,6 +479,48 @@ impl<'a> Recovery<'a> {
         rounds
     }
 
+    /// Builds the unreadable footers of files that a round covers from their heads, if it is certain where they end.
+    /// Returns the files and where their chunks end.
+    fn rebuild_footers(
+        &self,
+        present: &BTreeMap<u64, LogFile>,
+        footers: &mut BTreeMap<u64, FileIndex>,
+        rounded: Option<u64>,
+        ends: &HashMap<u64, (u64, u64)>,
+    ) -> Result<Vec<(LogFile, u64)>, OpenError> {
+        let mut rebuilt = Vec::new();
+        for (number, file) in present.range(..=rounded.unwrap_or(0)) {
+            if footers.contains_key(number) {
+                continue;
+            }
+            let scan = self.scan_file(file, None)?;
+            let generation = file.used.generation();
+            let end = ends.get(number).filter(|(g, _)| *g == generation).map(|(_, end)| *end);
+            if end != Some(scan.stopped) && !self.footer_stood_at(file, scan.stopped)? {
+                let what = "neither its footer nor all of its chunks can be read".into();
+                return Err(OpenError::Damaged { file: name(*number), offset: scan.stopped, what });
+            }
+            let mut index = FileIndex::default();
+            self.index(&scan, &mut index, &mut |_, _| {})?;
+            footers.insert(*number, index);
+            rebuilt.push((file.clone(), scan.stopped));
+        }
+        Ok(rebuilt)
+    }
+
+    /// Whether the trailer or what is left of the footer itself tells that the file's chunks end at `offset`.
+    fn footer_stood_at(&self, file: &LogFile, offset: u64) -> io::Result<bool> {
+        let (len, generation) = (file.file.len()?, file.used.generation());
+        if let Some(at) = len.checked_sub(BLOCK as u64)
+            && let Some(trailer) = Trailer::decode(&read_exact_at(file.file.as_ref(), BLOCK, at)?)
+            && trailer.generation == generation
+        {
+            return Ok(trailer.footer == offset);
+        }
+        let chunk = self.chunk_at(file.file.as_ref(), offset)?;
+        Ok(chunk.is_some_and(|(h, _)| h.kind == ChunkKind::Footer && h.generation == generation))
+    }
+
     /// Tells newest States and runs of the files that a round covers.
     fn tell_rounded(
         &self,
@@ -495,7 +547,7 @@ impl<'a> Recovery<'a> {
             }
         }
         for (object, (state, file, index)) in &newest {
-            let at = u64::from(index.chunks[state.chunk as usize].block) * BLOCK as u64;
+            let at = index.chunks.get(state.chunk as usize).map_or(0, |c| u64::from(c.block)) * BLOCK as u64;
             let damaged = || OpenError::Damaged {
                 file: name(file.used.number()),
                 offset: at,
@@ -525,9 +577,25 @@ impl<'a> Recovery<'a> {
     ) -> Result<FileIndex, OpenError> {
         let used = &scan.file.used;
         let mut index = FileIndex::default();
+        self.index(scan, &mut index, &mut |lsn, head| {
+            if head.entry.kind == Kind::State {
+                used.states.fetch_add(1, Ordering::AcqRel);
+                if let Some((_, old)) = newest.insert(head.entry.object, (lsn, used.clone())) {
+                    old.states.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
+            ended.clean = head.entry.kind == Kind::EpochEnd;
+            ended.time = ended.time.max(head.entry.time);
+            to.entry(used, lsn, head);
+        })?;
+        Ok(index)
+    }
+
+    /// Builds a file's index from its heads, each of which is shown to `each`.
+    fn index(&self, scan: &Scan, index: &mut FileIndex, each: &mut dyn FnMut(Lsn, &Head<'_>)) -> Result<(), OpenError> {
         for chunk in &scan.chunks {
-            let damaged =
-                |what: &str| OpenError::Damaged { file: name(used.number()), offset: chunk.offset, what: what.into() };
+            let file = || name(scan.file.used.number());
+            let damaged = |what: &str| OpenError::Damaged { file: file(), offset: chunk.offset, what: what.into() };
             let (header, heads) = self
                 .chunk_at(scan.file.file.as_ref(), chunk.offset)?
                 .ok_or_else(|| damaged("it changed while read"))?;
@@ -537,21 +605,16 @@ impl<'a> Recovery<'a> {
                 let head =
                     Head::read(&heads, &mut at, header.base_time).ok_or_else(|| damaged("a head is malformed"))?;
                 index.note(&head, lsn, index.chunks.len() as u32, head_at);
-                if head.entry.kind == Kind::State {
-                    used.states.fetch_add(1, Ordering::AcqRel);
-                    if let Some((_, old)) = newest.insert(head.entry.object, (lsn, used.clone())) {
-                        old.states.fetch_sub(1, Ordering::AcqRel);
-                    }
-                }
-                ended.clean = head.entry.kind == Kind::EpochEnd;
-                ended.time = ended.time.max(head.entry.time);
-                to.entry(used, lsn, &head);
+                each(lsn, &head);
                 lsn = lsn.next();
+            }
+            if lsn != header.last_lsn().next() {
+                return Err(damaged("it has not as many entries as it says"));
             }
             let block = (chunk.offset / BLOCK as u64) as u32;
             index.chunks.push(ChunkAt { block, bodies_off: header.bodies_off });
         }
-        Ok(index)
+        Ok(())
     }
 
     /// Writes and syncs the chunks past the last committed LSN again.

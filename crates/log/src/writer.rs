@@ -222,7 +222,9 @@ pub(crate) fn write_footer(
     };
     header.write(chunk);
     file.file.write_at(chunk, offset)?;
-    let trailer_at = (file.file.len()?.max(file.used.limit()) - BLOCK as u64).max(offset + len as u64);
+    // A file cut short by others may end anywhere; what is written is aligned all the same.
+    let end = file.file.len()?.max(file.used.limit()).next_multiple_of(BLOCK as u64);
+    let trailer_at = (end - BLOCK as u64).max(offset + len as u64);
     let trailer = Trailer { footer: offset, generation: file.used.generation() }.encode();
     buffer[start..start + BLOCK].copy_from_slice(&trailer);
     file.file.write_at(&buffer[start..start + BLOCK], trailer_at)?;

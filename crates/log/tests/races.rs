@@ -28,7 +28,7 @@ fn world(disk: &Arc<dyn Disk>) -> World {
 fn fill(world: &mut World, number: u64) {
     let object = world.object(1);
     loop {
-        world.put(&[object.clone()], 2000);
+        world.put(std::slice::from_ref(&object), 2000);
         if object.state.lock().unwrap().live.last_key_value().unwrap().1.1.number() == number {
             return;
         }
@@ -59,7 +59,7 @@ fn messages_can_be_read_while_their_file_is_sealed() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
     let mut world = world(&disk);
     let object = world.object(1);
-    let first = world.put(&[object.clone()], 1000);
+    let first = world.put(std::slice::from_ref(&object), 1000);
     assert!(world.sync(first));
     world.gate.close(Operation::Sync, &file(1));
     fill(&mut world, 2);
@@ -78,13 +78,13 @@ fn what_is_not_written_yet_is_not_read_and_not_called_missing() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::default());
     let mut world = world(&disk);
     let object = world.object(1);
-    let first = world.put(&[object.clone()], 1000);
+    let first = world.put(std::slice::from_ref(&object), 1000);
     assert!(world.sync(first));
     world.gate.close(Operation::Write, &file(1));
-    let second = world.put(&[object.clone()], 1000);
+    let second = world.put(std::slice::from_ref(&object), 1000);
     world.log.want_sync(second);
     world.gate.until_reached();
-    world.put(&[object.clone()], 1000);
+    world.put(std::slice::from_ref(&object), 1000);
     let seqs: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
     let ask = |from: usize| {
         let wanted = vec![SeqRange { first: Seq(seqs[from]), last: Seq(seqs[2]) }];

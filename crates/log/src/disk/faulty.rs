@@ -115,6 +115,21 @@ impl FaultyDisk {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
+    /// The disk as it is found after the process was killed, with a new plan: everything written is there, synced or not.
+    pub fn after_kill(&self, plan: Plan) -> Self {
+        let old = self.locked();
+        let keep =
+            |c: &Content| Content { durable: c.current.clone(), current: c.current.clone(), pending: Vec::new() };
+        let state = State {
+            contents: old.contents.iter().map(keep).collect(),
+            plan,
+            names: old.names.clone(),
+            durable_names: old.names.clone(),
+            ..State::default()
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
     /// Flips one bit of a file's durable bytes.
     pub fn flip_bit(&self, name: &str, byte: u64, bit: u8) {
         let mut state = self.locked();
