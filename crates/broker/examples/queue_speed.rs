@@ -45,6 +45,7 @@ fn run(broker: &Broker, size: usize, durable: bool, takes: bool) {
         session: me,
         key: 1,
         tag: Bytes::new(),
+        channel: 0,
         prefetch: 0,
         takes,
         exclusive: false,

@@ -15,6 +15,13 @@ impl Broker {
         queue.0.counts()
     }
 
+    /// The consumers of a queue, and whether each is served now.
+    pub fn consumers(&self, queue: &QueueHandle) -> Vec<(ConsumerSpec, bool)> {
+        let state = queue.0.lock();
+        let single = queue.0.definition.policy.single_active_consumer;
+        state.consumers.iter().map(|c| (c.spec.clone(), !single || state.is_active(&c.spec))).collect()
+    }
+
     /// Starts a consumer; deliveries may be posted before this returns.
     pub fn consume(&self, queue: &QueueHandle, spec: ConsumerSpec, turn: &mut Turn) -> Result<(), ConsumeError> {
         let queue = &queue.0;
@@ -84,6 +91,12 @@ impl Broker {
         let lsn = queue.0.lock().settle(&queue.0, &self.core, turn, (session, consumer), seqs, outcome);
         self.after(turn);
         lsn
+    }
+
+    /// A session is gone: what it was handed and has not settled comes back, also what still lies in its mailbox.
+    pub fn take_back(&self, queue: &QueueHandle, session: SessionId, turn: &mut Turn) {
+        queue.0.lock().take_back(&queue.0, &self.core, turn, session);
+        self.after(turn);
     }
 
     /// Takes one message.

@@ -1,5 +1,6 @@
 //! What every queue needs beside itself: the log, the mailboxes, the table by id, the deadlines.
 
+use crate::counts::Totals;
 use crate::event::Mailboxes;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
@@ -26,6 +27,7 @@ pub(crate) struct Core {
     /// Memory of ready messages over all queues, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
+    pub(crate) totals: Totals,
     pub(crate) on_failure: OnceLock<OnFailure>,
     deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
     /// The time of the latest turn, for what the log's threads do.
@@ -46,6 +48,7 @@ impl Core {
             queues: RwLock::default(),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
+            totals: Totals::default(),
             on_failure: OnceLock::new(),
             deadlines: Mutex::default(),
             time: AtomicU64::new(0),

@@ -224,6 +224,7 @@ impl Broker {
         let _catalog = self.catalog_lock();
         let mut state = vhost.write();
         let name = spec.name.unwrap_or_else(|| "".into());
+        turn.counts.queues_declared += 1;
         if let Some(queue) = state.queues.get(&name) {
             let queue = owned(vhost, queue, session)?;
             queue.lock().last_used = turn.now;
@@ -251,6 +252,7 @@ impl Broker {
         if let Some(owner) = owner {
             self.own(owner, queue.clone());
         }
+        turn.counts.queues_created += 1;
         self.core.enter(queue.clone());
         state.queues.insert(name, queue.clone());
         self.changed();
@@ -330,6 +332,7 @@ impl Broker {
         for (session, consumer) in told {
             self.core.mailboxes.post(session, Event::Cancelled { consumer }, turn);
         }
+        turn.counts.queues_deleted += 1;
         self.core.leave(queue.id());
         self.changed();
         (ready, lsn)

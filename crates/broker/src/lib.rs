@@ -10,6 +10,7 @@ mod catalog;
 mod codec;
 mod consume;
 mod core;
+mod counts;
 mod declare;
 mod envelope;
 pub mod error;
@@ -18,12 +19,14 @@ mod exchange;
 mod open;
 mod publish;
 mod queue;
+mod registry;
 mod route;
 mod topology;
 mod turn;
 mod users;
 
 pub use accounts::{AccountError, Secret};
+pub use counts::Counts;
 pub use declare::{Declared, ExchangeSpec, QueueSpec};
 pub use error::*;
 pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
@@ -34,6 +37,7 @@ pub use publish::{Published, TxPublish, TxSettle};
 pub use queue::QueueCounts;
 pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
 pub use queue::settle::{Got, Outcome};
+pub use registry::{ChannelListing, ConnectionListing};
 pub use route::{Route, RouteQuery};
 pub use topology::Vhost;
 pub use turn::Turn;
@@ -94,6 +98,7 @@ pub struct Broker {
     catalog: Mutex<()>,
     catalog_lsn: AtomicU64,
     exclusive: Mutex<HashMap<SessionId, Vec<Arc<Queue>>>>,
+    registry: registry::Registry,
 }
 
 impl Broker {
@@ -105,6 +110,7 @@ impl Broker {
     /// Ends a turn: asks the log to sync what answers wait for, wakes the other workers.
     pub fn end_turn(&self, turn: &mut Turn) {
         self.core.note_time(turn.now);
+        self.core.totals.add(&std::mem::take(&mut turn.counts));
         let sync = turn.take_sync();
         if sync > Lsn(0) {
             self.core.log.want_sync(sync);
@@ -152,6 +158,11 @@ impl Broker {
             }
         }
         self.after(turn);
+    }
+
+    /// What happened since the start.
+    pub fn counts_since_start(&self) -> Counts {
+        self.core.totals.read()
     }
 
     /// The latest broker time that is known, over restarts too.

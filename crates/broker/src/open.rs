@@ -206,6 +206,7 @@ impl Broker {
             catalog: Mutex::default(),
             catalog_lsn: AtomicU64::new(0),
             exclusive: Mutex::default(),
+            registry: Default::default(),
             settings,
         });
         let mut turn = Turn::new(now.max(log.ended().time), None);

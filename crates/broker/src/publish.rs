@@ -49,6 +49,11 @@ type Locked<'a> = (&'a Arc<Queue>, MutexGuard<'a, queue::QueueState>);
 impl Broker {
     /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
     pub fn publish(&self, route: &Route, message: Message, turn: &mut Turn) -> Published {
+        turn.counts.received += 1;
+        match route.targets.len() {
+            0 => turn.counts.unroutable_dropped += 1,
+            _ => turn.counts.routed += 1,
+        }
         let published = match route.targets.as_slice() {
             [] => Published::default(),
             [queue] => {

@@ -1,5 +1,6 @@
 //! One turn: the time it runs at, and what is owed to others when it ends.
 
+use crate::counts::Counts;
 use crate::queue::{Dead, Queue};
 use narumq_model::{Lsn, Time};
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 pub struct Turn {
     /// The broker time of this turn.
     pub now: Time,
+    /// What happens in this turn, for the counters.
+    pub counts: Counts,
     worker: Option<u16>,
     marked: u64,
     sync: Lsn,
@@ -23,7 +26,16 @@ pub struct Turn {
 impl Turn {
     /// A turn at `now`, run by this worker, or by a thread that is none.
     pub fn new(now: Time, worker: Option<u16>) -> Self {
-        Self { now, worker, marked: 0, sync: Lsn(0), dead: Vec::new(), unused: Vec::new(), scratch: Vec::new() }
+        Self {
+            now,
+            counts: Counts::default(),
+            worker,
+            marked: 0,
+            sync: Lsn(0),
+            dead: Vec::new(),
+            unused: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// An answer waits for this LSN.

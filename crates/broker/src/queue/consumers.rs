@@ -18,6 +18,8 @@ pub struct ConsumerSpec {
     pub key: u32,
     /// Shown in listings.
     pub tag: Bytes,
+    /// The stream of the connection that it belongs to, shown in listings; 0 if the protocol has none.
+    pub channel: u16,
     /// Messages that it may have unsettled, 0 = unlimited. Of no meaning when `takes` is true.
     pub prefetch: u32,
     /// Takes without settling: a hand-over is final.
@@ -153,6 +155,7 @@ mod tests {
             session: SessionId { worker: 0, index: 0, generation: 0 },
             key,
             tag: Bytes::new(),
+            channel: 0,
             prefetch,
             takes: false,
             exclusive: false,

@@ -38,9 +38,12 @@ impl QueueState {
             let (session, key, takes) = (consumer.spec.session, consumer.spec.key, consumer.spec.takes);
             let Some(mut ready) = self.pop(lane) else { break };
             let message = ready.message.clone();
+            turn.counts.redelivered += u64::from(message.redelivered);
             if takes {
+                turn.counts.delivered_auto += 1;
                 self.gone(&ready);
             } else {
+                turn.counts.delivered_manual += 1;
                 ready.message.hand_overs = ready.message.hand_overs.saturating_add(1);
                 let lease = Lease { session, until: Time::NEVER, lsn: ready.lsn, message: ready.message };
                 self.leases.insert(ready.seq, lease);
@@ -56,6 +59,11 @@ impl QueueState {
         self.consumers.add(spec);
         self.had_consumer = true;
         self.active.get_or_insert(key);
+    }
+
+    /// Whether this consumer is the one served alone.
+    pub(crate) fn is_active(&self, spec: &ConsumerSpec) -> bool {
+        self.active == Some((spec.session, spec.key))
     }
 
     /// A consumer goes. If it was the one served alone, the next in line takes over.

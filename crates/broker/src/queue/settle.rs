@@ -78,6 +78,12 @@ impl QueueState {
         }
     }
 
+    /// Everything still leased to a session that is gone comes back: hand-overs that it never saw.
+    pub(crate) fn take_back(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn, session: SessionId) {
+        let seqs: Vec<Seq> = self.leases.iter().filter(|(_, l)| l.session == session).map(|(seq, _)| seq).collect();
+        self.settle(queue, core, turn, (session, None), &seqs, Outcome::Return);
+    }
+
     fn end_lease(
         &mut self,
         seq: Seq,
@@ -89,7 +95,10 @@ impl QueueState {
     ) {
         let Lease { lsn, mut message, .. } = lease;
         match outcome {
-            Outcome::Accept => self.gone_at(seq, lsn, message.payload_len() as u64),
+            Outcome::Accept => {
+                turn.counts.acknowledged += 1;
+                self.gone_at(seq, lsn, message.payload_len() as u64);
+            }
             Outcome::Reject => self.die(Ready { seq, lsn, message }, DeathReason::Rejected, queue, turn),
             Outcome::Return | Outcome::Fail => {
                 message.redelivered = true;
@@ -120,7 +129,10 @@ impl QueueState {
         self.last_used = turn.now;
         self.expire(queue, core, turn);
         let got = match self.top() {
-            None => Got::Empty,
+            None => {
+                turn.counts.get_empty += 1;
+                Got::Empty
+            }
             Some(lane) if matches!(self.lanes[lane].front(), Front::Cold) => {
                 self.waiting.push(session);
                 self.read_for(lane, queue, core);
@@ -131,9 +143,12 @@ impl QueueState {
                 Some(ready) => {
                     let Ready { seq, lsn, message } = ready;
                     let delivery = Delivery { consumer: u32::MAX, seq, message: message.clone() };
+                    turn.counts.redelivered += u64::from(message.redelivered);
                     if takes {
+                        turn.counts.get_auto += 1;
                         self.gone_at(seq, lsn, message.payload_len() as u64);
                     } else {
+                        turn.counts.get_manual += 1;
                         self.leases.insert(seq, Lease { session, until: Time::NEVER, lsn, message });
                     }
                     Got::Message { delivery, remaining: self.ready }

@@ -263,6 +263,7 @@ pub fn consumer(session: SessionId, key: u32) -> ConsumerSpec {
     ConsumerSpec {
         session,
         key,
+        channel: 0,
         tag: Bytes::new(),
         prefetch: 0,
         takes: false,
