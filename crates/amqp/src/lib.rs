@@ -1,4 +1,117 @@
-//! The AMQP 0-9-1 door.
+//! The AMQP 0-9-1 door: unmodified clients of RabbitMQ in front, the broker behind.
+//!
+//! ```text
+//! bytes ─► session ─► codec ─► commands/{connection,channel,exchange,queue,basic,tx,confirm,access} ─► broker
+//!                              publish ── content, traits, routes ──────────────────────────────────►
+//! bytes ◄─ outbox  ◄─ delivery, confirms, replies ◄── session ◄── events ◄──────────────────────────── broker
+//! ```
 #![forbid(unsafe_code)]
 
+mod arguments;
+mod auth;
+mod channel;
 pub mod codec;
+mod commands;
+mod confirms;
+mod consumers;
+mod content;
+mod deaths;
+mod delivery;
+mod equivalence;
+mod error;
+mod flow;
+mod heartbeat;
+mod limits;
+mod link;
+mod mapping;
+mod names;
+mod publish;
+mod routes;
+mod session;
+mod traits;
+mod unsettled;
+
+use narumq_broker::ExchangeSpec;
+use narumq_door::{ConnInfo, Door, Session};
+use narumq_model::{ExchangeKind, FormatId, Headers, Time};
+use std::sync::Arc;
+
+/// The format id of messages whose property bytes are those of class basic.
+pub const FORMAT: FormatId = FormatId(1);
+
+/// What this door offers its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Proposed heartbeat, in seconds; 0 = none.
+    pub heartbeat: u16,
+    /// Channels that a connection may have open at once, at least 1.
+    pub channel_max: u16,
+    /// Largest frame, in bytes, at least 4096.
+    pub frame_max: u32,
+    /// The product's name in `connection.start`: some clients decide by it what they may use.
+    pub product: String,
+    /// The product's version there.
+    pub version: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            heartbeat: 60,
+            channel_max: 2047,
+            frame_max: 131_072,
+            product: "NaruMQ".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+}
+
+/// The door.
+#[derive(Clone, Debug)]
+pub struct Amqp {
+    settings: Arc<Settings>,
+}
+
+impl Amqp {
+    /// A door with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings) }
+    }
+}
+
+impl Door for Amqp {
+    fn name(&self) -> &'static str {
+        "amqp"
+    }
+
+    fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
+        Box::new(session::AmqpSession::new(self.settings.clone(), &info, now))
+    }
+}
+
+/// The exchanges that every vhost has from the beginning, beside the nameless default one.
+pub fn given_exchanges() -> Vec<ExchangeSpec> {
+    let given = [
+        ("amq.direct", ExchangeKind::Direct, false),
+        ("amq.fanout", ExchangeKind::Fanout, false),
+        ("amq.topic", ExchangeKind::Topic, false),
+        ("amq.headers", ExchangeKind::Headers, false),
+        ("amq.match", ExchangeKind::Headers, false),
+        ("amq.rabbitmq.trace", ExchangeKind::Topic, true),
+    ];
+    let spec = |(name, kind, internal): (&str, ExchangeKind, bool)| ExchangeSpec {
+        name: name.into(),
+        kind,
+        durable: true,
+        auto_delete: false,
+        internal,
+        alternate: None,
+        arguments: Headers::default(),
+    };
+    given.map(spec).into()
+}
+
+/// Reads the headers out of property bytes, for exchanges that route by them; empty for another door's bytes.
+pub fn headers_of(format: FormatId, properties: &[u8]) -> Headers {
+    if format == FORMAT { mapping::headers_of(properties) } else { Headers::default() }
+}

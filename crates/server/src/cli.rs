@@ -33,6 +33,13 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Measure this broker, or any other, with a load
     Bench(Box<narumq_bench::Args>),
+    /// Ask a running broker, in rabbitmqctl's words (`narumq ctl help`)
+    #[command(disable_help_flag = true)]
+    Ctl {
+        /// A command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        words: Vec<std::ffi::OsString>,
+    },
 }
 
 /// The options of `serve`.

@@ -1,17 +1,20 @@
 //! The doors: one function each, and where they listen.
 
+use crate::amqp_properties::AmqpProperties;
 use crate::config::Config;
 use crate::config::address::Address;
+use crate::directory::{Opened, ProcessDirectory};
+use crate::{startup, system};
 use narumq_door::Door;
 use narumq_net::Listen;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Everything that is to listen. `ready` tells the health checks whether the broker serves.
-pub(crate) fn listeners(config: &Config, ready: &Arc<AtomicBool>) -> Vec<Listen> {
+/// Everything that is to listen. `ready` tells the health checks whether the broker serves, `broker` is filled once it is open.
+pub(crate) fn listeners(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Vec<Listen> {
     let mut listeners = Vec::new();
     listen(&mut listeners, &config.amqp, || amqp(config));
-    listen(&mut listeners, &config.http, || admin(config, ready));
+    listen(&mut listeners, &config.http, || admin(config, ready, broker));
     listeners
 }
 
@@ -25,9 +28,35 @@ fn listen(listeners: &mut Vec<Listen>, addresses: &[Address], door: impl FnOnce(
 }
 
 fn amqp(config: &Config) -> Arc<dyn Door> {
-    Arc::new(narumq_amqp::Amqp::new(narumq_amqp::Settings { heartbeat: config.heartbeat }))
+    let settings = narumq_amqp::Settings { heartbeat: config.heartbeat, ..narumq_amqp::Settings::default() };
+    Arc::new(narumq_amqp::Amqp::new(settings))
 }
 
-fn admin(_config: &Config, ready: &Arc<AtomicBool>) -> Arc<dyn Door> {
-    Arc::new(narumq_admin::Admin::new(ready.clone()))
+fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn Door> {
+    let listener = |protocol: &str, a: &Address| narumq_admin::Listener {
+        protocol: protocol.to_owned(),
+        address: a.socket.ip(),
+        port: a.socket.port(),
+    };
+    let amqp = config.amqp.iter().map(|a| listener("amqp", a));
+    let listeners = amqp.chain(config.http.iter().map(|a| listener("http", a))).collect();
+    Arc::new(narumq_admin::Admin::new(narumq_admin::Config {
+        node: "narumq@localhost".into(),
+        product: "NaruMQ".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        compatible_version: COMPATIBLE_VERSION.into(),
+        started: system::wall_clock(),
+        listeners,
+        ready: ready.clone(),
+        directory: Box::new(ProcessDirectory {
+            broker: broker.clone(),
+            memory_limit: config.memory_limit,
+            disk_limit: startup::disk_reserve(config),
+            data: config.data_dir.clone(),
+        }),
+        properties: vec![Box::new(AmqpProperties)],
+    }))
 }
+
+/// What tools of the original are told that ask for its version: the one whose behaviour ours is.
+const COMPATIBLE_VERSION: &str = "4.3.0";

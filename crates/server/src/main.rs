@@ -1,11 +1,13 @@
 //! The binary `narumq`: what the command line asks for, and nothing else.
 #![forbid(unsafe_code)]
 
+mod amqp_properties;
 mod banner;
 mod cli;
 mod clock;
 mod config;
 mod data_directory;
+mod directory;
 mod doors;
 mod report;
 mod shutdown;
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     match command {
         None => serve(arguments, started),
         Some(Command::Serve(arguments)) => serve(*arguments, started),
+        Some(Command::Ctl { words }) => narumq_ctl::run(words.into_iter()),
         Some(Command::Bench(arguments)) => narumq_bench::run(*arguments, &["bench"]),
     }
 }

@@ -4,6 +4,7 @@ use crate::banner::Banner;
 use crate::clock::BrokerClock;
 use crate::config::Config;
 use crate::data_directory::{DataDirectory, DataDirectoryError};
+use crate::directory::Opened;
 use crate::report::{self, Report};
 use crate::shutdown::{self, Ending, Endings};
 use crate::{doors, system};
@@ -59,9 +60,12 @@ pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError>
     let directory = DataDirectory::lock(&config.data_dir).map_err(ServeError::DataDirectory)?;
     let ready = Arc::new(AtomicBool::new(false));
     // Before the recovery, so that a taken port is told at once; they answer after it.
-    let listeners = Listeners::bind(doors::listeners(config, &ready)).map_err(ServeError::Bind)?;
+    let opened = Opened::default();
+    let listeners = Listeners::bind(doors::listeners(config, &ready, &opened)).map_err(ServeError::Bind)?;
     let clock = Arc::new(BrokerClock::start());
     let broker = open_broker(config, &directory, &clock, endings.failure())?;
+    // The management door looks here; nobody else can have filled it.
+    let _ = opened.set(broker.clone());
 
     let surroundings = Surroundings {
         clock: clock.clone(),
@@ -102,10 +106,7 @@ fn open_broker(
     };
     let disk = FileDisk::open(&directory.path.join("log"), path).map_err(ServeError::System)?;
     let given = Given { disk: Arc::new(disk), random: Box::new(|| system::seed() as u64) };
-    let mut options = Options { durability, ..Options::default() };
-    if let Some(reserve) = config.disk_reserve {
-        options.disk_reserve = options.disk_reserve.max(reserve);
-    }
+    let options = Options { durability, disk_reserve: disk_reserve(config), ..Options::default() };
     let settings = narumq_broker::Settings {
         workers: config.workers,
         message_bytes_max: config.message_size_max,
@@ -120,6 +121,11 @@ fn open_broker(
     clock.raise(broker.time());
     broker.on_failure(Arc::new(move |why: &str| failed(why.to_owned())));
     Ok(broker)
+}
+
+/// Free disk space below which publishers are held back: never less than what emptying the log needs.
+pub(crate) fn disk_reserve(config: &Config) -> u64 {
+    config.disk_reserve.unwrap_or(0).max(Options::default().disk_reserve)
 }
 
 /// Lets the connections say goodbye, then the log write what it has.

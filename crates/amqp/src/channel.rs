@@ -1,0 +1,364 @@
+//! One channel: its consumers, its deliveries, its modes, and the order of what it is told.
+//!
+//! Answers go through the channel's lane of the outbox, which waits while an answer waits for the disk. Deliveries,
+//! returns and confirms go past it, unless an answer that they must not overtake is still held ([`Channel::stream`]).
+
+use crate::codec::{BasicCancelOk, WireMethod, write_method};
+use crate::commands::tx::Transaction;
+use crate::confirms::Confirms;
+use crate::consumers::{Consumer, Stage};
+use crate::content::Content;
+use crate::error::Refused;
+use crate::limits::UNLIMITED;
+use crate::link::{Link, hold};
+use crate::routes::LastRoute;
+use crate::unsettled::{Unsettled, UnsettledDeliveries};
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use narumq_broker::{Credit, Outcome, Published, QueueHandle};
+use narumq_door::{Context, Event, Outbox};
+use narumq_model::{Lsn, Name, Seq};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// The queues that a channel deals with, by slot, as long as something refers to them.
+#[derive(Debug, Default)]
+pub(crate) struct QueueSlots {
+    slots: Vec<Option<(QueueHandle, usize)>>,
+}
+
+impl QueueSlots {
+    /// The slot of a queue, used once more.
+    pub(crate) fn enter(&mut self, queue: &QueueHandle) -> u32 {
+        let same = |slot: &Option<(QueueHandle, usize)>| slot.as_ref().is_some_and(|(q, _)| q.id() == queue.id());
+        let at = self.slots.iter().position(same).unwrap_or_else(|| {
+            let at = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+            if at == self.slots.len() {
+                self.slots.push(None);
+            }
+            self.slots[at] = Some((queue.clone(), 0));
+            at
+        });
+        self.again(at as u32);
+        at as u32
+    }
+
+    /// A slot in use is used once more.
+    #[inline]
+    pub(crate) fn again(&mut self, slot: u32) {
+        if let Some((_, uses)) = &mut self.slots[slot as usize] {
+            *uses += 1;
+        }
+    }
+
+    /// The queue in a slot.
+    pub(crate) fn get(&self, slot: u32) -> Option<&QueueHandle> {
+        self.slots[slot as usize].as_ref().map(|(queue, _)| queue)
+    }
+
+    /// So many uses have ended.
+    #[inline]
+    pub(crate) fn leave(&mut self, slot: u32, count: usize) {
+        let place = &mut self.slots[slot as usize];
+        if let Some((_, uses)) = place {
+            *uses -= count;
+            if *uses == 0 {
+                *place = None;
+            }
+        }
+    }
+}
+
+/// Acks that came one by one and are passed on together.
+#[derive(Debug, Default)]
+struct Acks {
+    queue: u32,
+    consumer: Option<u32>,
+    seqs: Vec<Seq>,
+    /// The connection knows that there are some.
+    listed: bool,
+}
+
+/// The consumer of direct replies.
+#[derive(Debug)]
+pub(crate) struct ReplyConsumer {
+    pub(crate) tag: Bytes,
+    /// The queue behind it, which is the address of replies.
+    pub(crate) queue: Name,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) number: u16,
+    /// We have closed it and wait for the client to say so, too.
+    pub(crate) closing: bool,
+    pub(crate) content: Content,
+    pub(crate) last_route: LastRoute,
+    pub(crate) confirms: Option<Confirms>,
+    confirms_listed: bool,
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// Keys of the consumers by tag.
+    pub(crate) consumers: HashMap<Bytes, u32, RandomState>,
+    pub(crate) unsettled: UnsettledDeliveries,
+    pub(crate) queues: QueueSlots,
+    acks: Acks,
+    tag: u64,
+    /// Of the consumers that will be started.
+    pub(crate) prefetch: u16,
+    /// What all consumers of the channel may still be delivered.
+    pub(crate) shared: Credit,
+    shared_limit: i64,
+    pub(crate) last_queue: Option<Name>,
+    pub(crate) reply: Option<ReplyConsumer>,
+    /// The last thing that this channel wrote to the log.
+    pub(crate) last_lsn: Lsn,
+    /// What is not an answer must stay behind one that is held.
+    behind: bool,
+}
+
+impl Channel {
+    pub(crate) fn new(number: u16) -> Self {
+        Self {
+            number,
+            closing: false,
+            content: Content::default(),
+            last_route: LastRoute::default(),
+            confirms: None,
+            confirms_listed: false,
+            transaction: None,
+            consumers: HashMap::default(),
+            unsettled: UnsettledDeliveries::default(),
+            queues: QueueSlots::default(),
+            acks: Acks::default(),
+            tag: 0,
+            prefetch: 0,
+            shared: Arc::new(AtomicI64::new(UNLIMITED)),
+            shared_limit: UNLIMITED,
+            last_queue: None,
+            reply: None,
+            last_lsn: Lsn(0),
+            behind: false,
+        }
+    }
+
+    /// Answers a command; the answer waits for `lsn` and for the answers before it.
+    pub(crate) fn answer(&mut self, lsn: Lsn, method: &impl WireMethod, cx: &mut Context<'_>) {
+        hold(cx, self.number, lsn);
+        write_method(cx.out.lane(self.number.into()), self.number, method);
+    }
+
+    /// Answers a command; nothing that follows from it overtakes the answer.
+    pub(crate) fn answer_first(&mut self, method: &impl WireMethod, cx: &mut Context<'_>) {
+        self.answer(Lsn(0), method, cx);
+        self.keep_order(cx.out);
+    }
+
+    /// An answer has been written that nothing may overtake.
+    pub(crate) fn keep_order(&mut self, out: &Outbox) {
+        self.behind = out.is_held(self.number.into());
+    }
+
+    /// Whether what is not an answer must go through the lane.
+    #[inline]
+    pub(crate) fn is_behind(&mut self, out: &Outbox) -> bool {
+        self.behind = self.behind && out.is_held(self.number.into());
+        self.behind
+    }
+
+    /// Where deliveries, returns, confirms and cancellations go.
+    #[inline]
+    pub(crate) fn stream<'o>(&mut self, out: &'o mut Outbox) -> &'o mut Vec<u8> {
+        if self.is_behind(out) { out.lane(self.number.into()) } else { out.main() }
+    }
+
+    /// The next delivery tag.
+    #[inline]
+    pub(crate) fn next_tag(&mut self) -> u64 {
+        self.tag += 1;
+        self.tag
+    }
+
+    /// A publish is done: counts it if the channel confirms.
+    #[inline]
+    pub(crate) fn published(&mut self, link: &mut Link, published: Published, cx: &mut Context<'_>) {
+        let Published { lsn, refused } = published;
+        self.last_lsn = self.last_lsn.max(lsn);
+        let Some(confirms) = &mut self.confirms else { return };
+        confirms.published(lsn, refused);
+        if lsn > Lsn(0) {
+            cx.turn.want_sync(lsn);
+            link.waiting = link.waiting.max(lsn);
+        }
+        if !self.confirms_listed {
+            self.confirms_listed = true;
+            link.confirming.push(self.number);
+        }
+    }
+
+    /// Tells confirms that are due; false once none are left.
+    pub(crate) fn tell_confirms(&mut self, durable: Lsn, out: &mut Outbox) -> bool {
+        let number = self.number;
+        let Some(mut confirms) = self.confirms.take() else { return false };
+        if confirms.is_due(durable) {
+            confirms.tell(number, durable, self.stream(out));
+        }
+        self.confirms_listed = confirms.is_waiting();
+        self.confirms = Some(confirms);
+        self.confirms_listed
+    }
+
+    /// Takes note of an ack of one delivery, to be passed on with others.
+    #[inline]
+    pub(crate) fn acknowledge(&mut self, delivery: Unsettled, link: &mut Link, cx: &mut Context<'_>) {
+        if self.acks.queue != delivery.queue || self.acks.consumer != delivery.consumer {
+            self.pass_acks(link, cx);
+            (self.acks.queue, self.acks.consumer) = (delivery.queue, delivery.consumer);
+        }
+        self.acks.seqs.push(delivery.seq);
+        if !self.acks.listed {
+            self.acks.listed = true;
+            link.acking.push(self.number);
+        }
+    }
+
+    /// Passes on the acks taken note of.
+    pub(crate) fn pass_acks(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        if self.acks.seqs.is_empty() {
+            return;
+        }
+        let mut seqs = std::mem::take(&mut self.acks.seqs);
+        let (queue, consumer) = (self.acks.queue, self.acks.consumer);
+        self.settle_batch((queue, consumer), &seqs, Outcome::Accept, link, cx);
+        seqs.clear();
+        self.acks.seqs = seqs;
+    }
+
+    /// The connection has taken this channel off its list.
+    pub(crate) fn unlist_acks(&mut self) {
+        self.acks.listed = false;
+    }
+
+    /// Settles deliveries, those of one queue and consumer together.
+    pub(crate) fn settle(
+        &mut self,
+        deliveries: &mut Vec<Unsettled>,
+        outcome: Outcome,
+        link: &mut Link,
+        cx: &mut Context<'_>,
+    ) {
+        let group = |delivery: &Unsettled| (delivery.queue, delivery.consumer);
+        if deliveries.windows(2).any(|pair| group(&pair[0]) != group(&pair[1])) {
+            deliveries.sort_by_key(group);
+        }
+        let mut seqs = std::mem::take(&mut link.seqs);
+        for run in deliveries.chunk_by(|a, b| group(a) == group(b)) {
+            seqs.clear();
+            seqs.extend(run.iter().map(|delivery| delivery.seq));
+            self.settle_batch(group(&run[0]), &seqs, outcome, link, cx);
+        }
+        deliveries.clear();
+        link.seqs = seqs;
+    }
+
+    fn settle_batch(
+        &mut self,
+        (slot, consumer): (u32, Option<u32>),
+        seqs: &[Seq],
+        outcome: Outcome,
+        link: &mut Link,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(queue) = self.queues.get(slot) else { return };
+        let freed = if consumer.is_some() { seqs.len() } else { 0 };
+        let before = if freed > 0 { self.shared.fetch_add(freed as i64, Ordering::Relaxed) } else { 1 };
+        let lsn = cx.broker.settle(queue, (link.id, consumer), seqs, outcome, cx.turn);
+        self.last_lsn = self.last_lsn.max(lsn);
+        self.queues.leave(slot, seqs.len());
+        if before <= 0 {
+            self.resume(link, cx);
+        }
+    }
+
+    /// The consumers of this channel are looked at again: there may be room by the channel's shared allowance.
+    pub(crate) fn resume(&self, link: &mut Link, cx: &mut Context<'_>) {
+        let mut seen: Vec<u32> = Vec::new();
+        for key in self.consumers.values() {
+            let Some(consumer) = link.consumers.get(*key).filter(|consumer| !consumer.takes) else { continue };
+            if !seen.contains(&consumer.slot) {
+                seen.push(consumer.slot);
+                cx.broker.resume(&consumer.queue, cx.turn);
+            }
+        }
+    }
+
+    /// Sets how much all consumers of the channel together may have unsettled; 0 = any number.
+    pub(crate) fn share(&mut self, limit: u16, link: &mut Link, cx: &mut Context<'_>) {
+        let limit = if limit == 0 { UNLIMITED } else { limit.into() };
+        let more = limit - std::mem::replace(&mut self.shared_limit, limit);
+        let before = self.shared.fetch_add(more, Ordering::Relaxed);
+        if before <= 0 && before + more > 0 {
+            self.resume(link, cx);
+        }
+    }
+
+    /// The client cancels a consumer. The answer comes when what was on its way has gone out.
+    pub(crate) fn cancel(&mut self, tag: &[u8], nowait: bool, link: &mut Link, cx: &mut Context<'_>) {
+        let key = self.consumers.remove(tag);
+        let Some((key, consumer)) = key.and_then(|key| Some((key, link.consumers.get(key)?))) else {
+            if !nowait {
+                self.answer(Lsn(0), &BasicCancelOk { consumer_tag: tag }, cx);
+            }
+            return;
+        };
+        consumer.stage = Stage::Cancelling { nowait };
+        let queue = consumer.queue.clone();
+        if self.reply.as_ref().is_some_and(|reply| reply.tag == tag) {
+            self.reply = None;
+        }
+        link.cancelling += 1;
+        cx.broker.cancel(&queue, link.id, key, cx.turn);
+        // Behind all that the broker has posted for it.
+        cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
+    }
+
+    /// Nothing more comes for a consumer that was cancelled.
+    pub(crate) fn cancelled(&mut self, consumer: &Consumer, nowait: bool, cx: &mut Context<'_>) {
+        self.queues.leave(consumer.slot, 1);
+        if !nowait {
+            self.answer(Lsn(0), &BasicCancelOk { consumer_tag: &consumer.tag }, cx);
+        }
+    }
+
+    /// The end of the channel: consumers go, what is not settled goes back as failed, what is not committed is forgotten.
+    pub(crate) fn end(&mut self, link: &mut Link, cx: &mut Context<'_>) {
+        self.pass_acks(link, cx);
+        self.transaction.take().into_iter().for_each(|tx| self.unsettled.put_back(tx.into_settled()));
+        for (_, key) in self.consumers.drain() {
+            let Some(consumer) = link.consumers.get(key) else { continue };
+            consumer.stage = Stage::Gone;
+            let queue = consumer.queue.clone();
+            cx.broker.cancel(&queue, link.id, key, cx.turn);
+            cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
+        }
+        let mut left = Vec::new();
+        if self.unsettled.take_through(0, &mut left).is_ok() {
+            self.settle(&mut left, Outcome::Fail, link, cx);
+        }
+        self.reply = None;
+        self.content = Content::default();
+    }
+
+    /// The queue that a command means: the last declared one if it names none.
+    pub(crate) fn queue_name<'a>(&self, name: &'a [u8]) -> Result<std::borrow::Cow<'a, str>, Refused> {
+        let name = crate::names::checked(name)?;
+        if !name.is_empty() {
+            return Ok(name);
+        }
+        match &self.last_queue {
+            Some(last) => Ok(last.to_string().into()),
+            None => Err(Refused::not_found("no previously declared queue")),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The consumers of one connection, by the key under which the broker delivers to them.
+//!
+//! ```text
+//! key:  | generation 14 bits | place 18 bits |
+//! ```
+//! The generation keeps an event for a consumer that is gone from reaching the one that has its place now.
+
+use crate::limits::CONSUMERS_MAX;
+use bytes::Bytes;
+use narumq_broker::QueueHandle;
+
+const PLACE_BITS: u32 = CONSUMERS_MAX.trailing_zeros();
+
+/// How far a consumer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is served.
+    Serving,
+    /// The client has cancelled it; what was on its way still goes out before the answer.
+    Cancelling {
+        /// Whether the client wants no answer.
+        nowait: bool,
+    },
+    /// Its channel is gone; what was on its way goes back.
+    Gone,
+}
+
+/// One consumer.
+#[derive(Clone, Debug)]
+pub(crate) struct Consumer {
+    /// Its channel.
+    pub(crate) channel: u16,
+    /// Its tag there.
+    pub(crate) tag: Bytes,
+    /// What it consumes.
+    pub(crate) queue: QueueHandle,
+    /// The channel's slot of that queue.
+    pub(crate) slot: u32,
+    /// It takes without settling.
+    pub(crate) takes: bool,
+    /// Its deliveries tell how often they failed.
+    pub(crate) counts: bool,
+    /// How far it has come.
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    generation: u32,
+    consumer: Option<Consumer>,
+}
+
+/// The consumers of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Consumers {
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+impl Consumers {
+    /// Gives a consumer its key; `None` if there are too many.
+    pub(crate) fn add(&mut self, consumer: Consumer) -> Option<u32> {
+        let at = match self.free.pop() {
+            Some(at) => at,
+            None if self.places.len() >= CONSUMERS_MAX => return None,
+            None => {
+                self.places.push(Place::default());
+                (self.places.len() - 1) as u32
+            }
+        };
+        let place = &mut self.places[at as usize];
+        place.consumer = Some(consumer);
+        Some(place.generation << PLACE_BITS | at)
+    }
+
+    #[inline]
+    fn place(&mut self, key: u32) -> Option<&mut Place> {
+        let place = self.places.get_mut((key & (CONSUMERS_MAX as u32 - 1)) as usize)?;
+        (place.generation == key >> PLACE_BITS).then_some(place)
+    }
+
+    /// The consumer under a key.
+    #[inline]
+    pub(crate) fn get(&mut self, key: u32) -> Option<&mut Consumer> {
+        self.place(key)?.consumer.as_mut()
+    }
+
+    /// Frees a key.
+    pub(crate) fn remove(&mut self, key: u32) -> Option<Consumer> {
+        let place = self.place(key)?;
+        let consumer = place.consumer.take()?;
+        // One generation is left out: no key is the one that the broker uses for nobody.
+        place.generation = (place.generation + 1) % ((1 << (32 - PLACE_BITS)) - 1);
+        self.free.push(key & (CONSUMERS_MAX as u32 - 1));
+        Some(consumer)
+    }
+
+    /// All that are there.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+        self.places.iter().filter_map(|place| place.consumer.as_ref())
+    }
+}
