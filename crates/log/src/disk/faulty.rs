@@ -1,7 +1,8 @@
 //! A disk that fails as disks do: power cuts that drop, tear and reorder unsynced writes, errors, a full device.
 //!
 //! Each file keeps its durable bytes and the writes since the last sync. At a power cut every unsynced write is, by seed,
-//! kept, dropped or torn at a sector, independently of the others; names that were not synced come back or vanish likewise.
+//! kept, dropped or torn at a sector, independently of the others; of the changes of names since they were synced, the
+//! first ones are kept, in order, as a journalling file system does. A sync that failed leaves what it dropped dropped.
 
 use super::{Disk, File};
 use std::collections::BTreeMap;
@@ -43,7 +44,8 @@ struct State {
     off: bool,
     contents: Vec<Content>,
     names: BTreeMap<String, usize>,
-    durable_names: BTreeMap<String, usize>,
+    /// The names as of the last sync and after each change since.
+    older_names: Vec<BTreeMap<String, usize>>,
     sync_gate: bool,
 }
 
@@ -76,12 +78,11 @@ impl FaultyDisk {
     /// The disk as it is found after the power cut, with a new plan. `seed` decides what became of unsynced writes.
     pub fn after_power_cut(&self, seed: u64, plan: Plan) -> Self {
         let old = self.locked();
-        let mut random = seed | 1;
+        let mut random = seed;
         let mut next = || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random
+            random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (random ^ (random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 16
         };
         let mut state = State { plan, ..State::default() };
         for content in &old.contents {
@@ -109,9 +110,8 @@ impl FaultyDisk {
             }
             state.contents.push(Content { durable: bytes.clone(), current: bytes, pending: Vec::new() });
         }
-        let keep_names = next() % 2 == 0;
-        state.names = if keep_names { old.names.clone() } else { old.durable_names.clone() };
-        state.durable_names = state.names.clone();
+        let changes = old.older_names.len();
+        state.names = old.older_names.get(next() as usize % (changes + 1)).unwrap_or(&old.names).clone();
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -124,7 +124,6 @@ impl FaultyDisk {
             contents: old.contents.iter().map(keep).collect(),
             plan,
             names: old.names.clone(),
-            durable_names: old.names.clone(),
             ..State::default()
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -172,6 +171,11 @@ impl State {
         Ok(self.operations)
     }
 
+    /// The names are about to change.
+    fn rename(&mut self) {
+        self.older_names.push(self.names.clone());
+    }
+
     fn used(&self) -> u64 {
         self.names.values().map(|&at| self.contents[at].current.len() as u64).sum()
     }
@@ -192,6 +196,7 @@ impl Disk for FaultyDisk {
                 state.operate()?;
                 state.contents.push(Content::default());
                 let at = state.contents.len() - 1;
+                state.rename();
                 state.names.insert(name.to_owned(), at);
                 at
             }
@@ -202,6 +207,7 @@ impl Disk for FaultyDisk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.locked();
         state.operate()?;
+        state.rename();
         let at = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), at);
         Ok(())
@@ -210,13 +216,14 @@ impl Disk for FaultyDisk {
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.locked();
         state.operate()?;
+        state.rename();
         state.names.remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_names(&self) -> io::Result<()> {
         let mut state = self.locked();
         state.operate()?;
-        state.durable_names = state.names.clone();
+        state.older_names.clear();
         Ok(())
     }
 
@@ -257,10 +264,13 @@ impl File for FaultyFile {
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         let mut state = self.disk.locked();
+        let was_off = state.off;
         let operation = state.operate();
         if let Err(error) = operation {
             // The write under way when the power goes may have reached the disk in part.
-            state.contents[self.at].pending.push((offset, buf.to_vec()));
+            if !was_off {
+                state.contents[self.at].pending.push((offset, buf.to_vec()));
+            }
             return Err(error);
         }
         if state.plan.write_error_at == operation.ok() {
@@ -291,8 +301,9 @@ impl File for FaultyFile {
                 content.pending.clear();
                 return Err(io::Error::from_raw_os_error(5));
             }
-            content.durable = content.current.clone();
-            content.pending.clear();
+            for (offset, write) in std::mem::take(&mut content.pending) {
+                apply(&mut content.durable, offset, &write);
+            }
             return Ok(());
         }
     }
@@ -320,6 +331,33 @@ mod tests {
             outcomes.insert(bytes[4096.min(bytes.len())..].iter().filter(|b| **b == 2).count());
         }
         assert!(outcomes.len() > 3, "kept, dropped and torn all happen: {outcomes:?}");
+    }
+
+    #[test]
+    fn a_sync_that_failed_once_leaves_its_writes_dropped() {
+        let disk = FaultyDisk::new(Plan { sync_error_at: Some(4), ..Plan::default() });
+        let file = disk.open("a", true).unwrap();
+        disk.sync_names().unwrap();
+        file.write_at(&[1; 4096], 0).unwrap();
+        assert!(file.sync().is_err());
+        file.write_at(&[2; 4096], 4096).unwrap();
+        file.sync().unwrap();
+        let bytes = disk.after_power_cut(3, Plan::default()).bytes("a");
+        assert!(bytes[..4096].iter().all(|b| *b == 0) && bytes[4096..].iter().all(|b| *b == 2));
+        assert!(disk.bytes("a")[..4096].iter().all(|b| *b == 1), "yet a reader saw them all the while");
+    }
+
+    #[test]
+    fn changes_of_names_are_kept_in_order() {
+        let disk = FaultyDisk::new(Plan::default());
+        disk.open("a", true).unwrap();
+        disk.sync_names().unwrap();
+        disk.rename("a", "b").unwrap();
+        disk.open("c", true).unwrap();
+        let found: std::collections::BTreeSet<Vec<String>> =
+            (0..64).map(|seed| disk.after_power_cut(seed, Plan::default()).list().unwrap()).collect();
+        let expected = [vec!["a"], vec!["b"], vec!["b", "c"]];
+        assert!(found.iter().eq(expected.iter()), "{found:?}");
     }
 
     #[test]

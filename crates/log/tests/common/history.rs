@@ -1,8 +1,8 @@
 //! What happened, in LSN order, and what must be found of it: the naive model.
 
-use narumq_model::{Lsn, ObjectId};
+use narumq_model::{Epoch, Lsn, ObjectId};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// Where a message's bytes come from: its first object, its sequence there, its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +68,12 @@ impl Ord for Origin {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inner {
     base: BTreeMap<ObjectId, Model>,
     base_lsn: u64,
-    changes: BTreeMap<u64, Change>,
+    /// LSN → the epoch that appended it, and what.
+    changes: BTreeMap<u64, (u64, Change)>,
     groups: Vec<(u64, u64)>,
 }
 
@@ -81,8 +82,28 @@ struct Inner {
 pub struct History(Mutex<Inner>);
 
 impl History {
-    pub fn note(&self, lsn: Lsn, change: Change) {
-        assert!(self.0.lock().unwrap().changes.insert(lsn.0, change).is_none(), "an LSN is given once");
+    /// A second history that goes its own way from here on.
+    pub fn fork(&self) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(self.0.lock().unwrap().clone())))
+    }
+
+    pub fn note(&self, lsn: Lsn, epoch: Epoch, change: Change) {
+        let before = self.0.lock().unwrap().changes.insert(lsn.0, (epoch.0, change));
+        assert!(before.is_none(), "an LSN is given once");
+    }
+
+    /// An epoch began here: what earlier epochs appended from here on has come to nothing.
+    pub fn epoch_began(&self, lsn: Lsn, epoch: Epoch) {
+        let mut inner = self.0.lock().unwrap();
+        let torn = inner
+            .groups
+            .iter()
+            .find(|(first, last)| *first < lsn.0 && lsn.0 <= *last && inner.changes[first].0 < epoch.0);
+        assert!(torn.is_none(), "an epoch begins at {lsn}, in the middle of the group {torn:?}");
+        inner.changes.retain(|at, (of, _)| *at < lsn.0 || *of >= epoch.0);
+        let kept: Vec<_> =
+            inner.groups.iter().filter(|(first, _)| inner.changes.contains_key(first)).copied().collect();
+        inner.groups = kept;
     }
 
     /// These LSNs, first and last included, take effect together.
@@ -100,7 +121,7 @@ impl History {
             return Err(format!("the log ends at {end}, before {} that was found before", inner.base_lsn));
         }
         let mut models = inner.base.clone();
-        inner.changes.range(..=end.0).for_each(|(_, change)| apply(&mut models, change));
+        inner.changes.range(..=end.0).for_each(|(_, (_, change))| apply(&mut models, change));
         Ok(models)
     }
 

@@ -10,6 +10,7 @@ pub mod world;
 use narumq_log::disk::Disk;
 use narumq_log::{Given, Options};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A small seeded generator (splitmix64).
 #[derive(Clone, Debug)]
@@ -30,9 +31,10 @@ impl Random {
     }
 }
 
-/// What a log on this disk is given. The generations it draws differ with `seed`.
+/// What a log on this disk is given. No two starts draw the same generations, as with real randomness.
 pub fn given(disk: &Arc<dyn Disk>, seed: u64) -> Given {
-    let mut random = Random(seed);
+    static STARTS: AtomicU64 = AtomicU64::new(0);
+    let mut random = Random(seed ^ STARTS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x5851_f42d_4c95_7f2d));
     Given { disk: disk.clone(), random: Box::new(move || random.next()) }
 }
 

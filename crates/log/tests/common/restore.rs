@@ -3,7 +3,7 @@
 use super::history::Origin;
 use super::world::Object;
 use narumq_log::{FileUse, Head, Kind, Log, ReadRequest, Recover, Run, StoredMessage, Walk, varint};
-use narumq_model::{Lsn, ObjectId, Seq, SeqRange};
+use narumq_model::{Epoch, Lsn, ObjectId, Seq, SeqRange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct Restoring {
 pub struct Restore {
     pub objects: BTreeMap<ObjectId, Restoring>,
     pub kinds: Vec<(Lsn, Kind)>,
+    /// Where epochs began.
+    pub epochs: Vec<(Lsn, Epoch)>,
     pub wrong: Vec<String>,
 }
 
@@ -64,6 +66,7 @@ impl Recover for Restore {
                     restoring.next = restoring.next.max(seq.0 + 1);
                 }
             }),
+            Kind::EpochStart => self.epochs.push((lsn, Epoch(varint::get(entry.data, &mut 0).expect("an epoch")))),
             Kind::State => self.state(entry.object, lsn, entry.data),
             Kind::Remove | Kind::Define => {
                 let restoring = self.objects.entry(entry.object).or_default();

@@ -78,6 +78,7 @@ impl World {
         if let Some(what) = restore.wrong.first() {
             return Err(wrong(what.clone()));
         }
+        restore.epochs.iter().for_each(|(lsn, epoch)| history.epoch_began(*lsn, *epoch));
         let expected = history.expected(end).map_err(WorldError::Wrong)?;
         let log = Arc::new(log);
         let ear = Arc::new(Ear::new(durable.clone()));
@@ -120,7 +121,7 @@ impl World {
         let (data, body) = (origin.encode(), origin.body());
         let more: Vec<(ObjectId, Seq)> = targets[1..].iter().map(|(o, s)| (*o, Seq(*s))).collect();
         let at = self.log.append(&enqueue(targets[0], &more, &data, &body));
-        self.history.note(at.lsn, Change::Put { targets: targets.clone(), origin });
+        self.history.note(at.lsn, self.log.epoch(), Change::Put { targets: targets.clone(), origin });
         let file = self.log.file_use(at.file).expect("a file just appended to is known");
         for ((_, seq), state) in targets.iter().zip(&mut states) {
             file.add_live(1);
@@ -138,7 +139,7 @@ impl World {
             return None;
         }
         let at = self.log.append(&Entry::new(Kind::Remove, object.id, Time(7)).with_data(&numbers(&seqs)));
-        self.history.note(at.lsn, Change::Take { object: object.id, seqs: seqs.clone() });
+        self.history.note(at.lsn, self.log.epoch(), Change::Take { object: object.id, seqs: seqs.clone() });
         let gone: Vec<_> = seqs.iter().filter_map(|seq| state.live.remove(seq)).collect();
         drop(state);
         gone.iter().filter(|(_, file)| file.sub_live(1)).for_each(|_| self.log.look());
@@ -149,7 +150,7 @@ impl World {
     pub fn set(&self, object: &Object, value: u64) -> Lsn {
         let mut state = object.state.lock().unwrap();
         let at = self.log.append(&Entry::new(Kind::Define, object.id, Time(7)).with_data(&numbers(&[value])));
-        self.history.note(at.lsn, Change::Set { object: object.id, value });
+        self.history.note(at.lsn, self.log.epoch(), Change::Set { object: object.id, value });
         state.value = value;
         at.lsn
     }
@@ -173,8 +174,8 @@ impl World {
             enqueue((to.id, put), &[], &data, &body),
         ]);
         let first = Lsn(at.lsn.0 - 1);
-        self.history.note(first, Change::Take { object: from.id, seqs: vec![seq] });
-        self.history.note(at.lsn, Change::Put { targets: vec![(to.id, put)], origin });
+        self.history.note(first, self.log.epoch(), Change::Take { object: from.id, seqs: vec![seq] });
+        self.history.note(at.lsn, self.log.epoch(), Change::Put { targets: vec![(to.id, put)], origin });
         self.history.group(first, at.lsn);
         let file = self.log.file_use(at.file).expect("a file just appended to is known");
         file.add_live(1);
