@@ -250,7 +250,8 @@ impl Latch {
     /// Seals the open file and goes on in the next, which takes at least `need` bytes.
     pub(crate) fn switch_file(&mut self, need: u64) {
         debug_assert_eq!(self.entries, 0, "the open chunk belongs to the old file");
-        let limit = self.file_bytes.max(need + 16 * BLOCK as u64);
+        // Behind an entry that is larger than a file there is room for the footer of a file with little else.
+        let limit = self.file_bytes.max(need + 8 * BLOCK as u64);
         let next = Arc::new(FileUse::new(self.place.file.number() + 1, (self.random)(), limit));
         let sealed = std::mem::replace(&mut self.place, Place { file: next, offset: 0, number: 0 });
         let index = Arc::new(std::mem::take(&mut self.index));

@@ -49,14 +49,22 @@ impl Left {
     }
 }
 
-/// A log of some files with every message still wanted, each chunk of one message, killed with the last file open.
+/// A log of at least so many messages, all still wanted, each synced alone, killed with some chunks in the last file.
 fn left(messages: u64, len: u32) -> Left {
     let left = Left { disk: FaultyDisk::new(Plan::default()), history: Arc::default(), durable: Arc::default() };
     let mut world = left.open().unwrap();
     let objects = [world.object(1), world.object(2)];
-    for n in 0..messages {
-        let lsn = world.put(&[objects[n as usize % 2].clone()], len);
+    let (mut file, mut in_file) = (0, 0);
+    for n in 0.. {
+        let object = &objects[n as usize % 2];
+        let lsn = world.put(std::slice::from_ref(object), len);
         assert!(world.sync(lsn));
+        let now = object.state.lock().unwrap().live.last_key_value().unwrap().1.1.number();
+        in_file = if now == file { in_file + 1 } else { 1 };
+        file = now;
+        if n + 1 >= messages && (in_file >= 7 || messages < 10) {
+            break;
+        }
     }
     world.kill();
     left
@@ -126,7 +134,9 @@ fn a_flipped_head_in_the_last_file_refuses_the_start_though_no_later_chunk_names
 fn a_flipped_body_costs_that_message_only() {
     let left = left(40, 1500);
     let last = last_file(&left);
-    let at = chunks(&left.disk.bytes(&name(last)))[2].0;
+    let bytes = left.disk.bytes(&name(last));
+    let bodies = |at: u64| u64::from_le_bytes(bytes[at as usize + 88..at as usize + 96].try_into().unwrap());
+    let at = chunks(&bytes).into_iter().map(|c| c.0).find(|at| bodies(*at) == 1500).unwrap();
     left.disk.flip_bit(&name(last), at + 1000, 1);
     let disk: Arc<dyn Disk> = Arc::new(left.disk.clone());
     let mut restore = Restore::default();
@@ -149,7 +159,7 @@ fn a_flipped_body_costs_that_message_only() {
             }
         }
     }
-    assert_eq!((whole, broken), (39, 1));
+    assert!(whole >= 39 && broken == 1, "{whole} whole, {broken} broken");
 }
 
 #[test]
