@@ -322,7 +322,7 @@ impl Broker {
                 let record = Record::Queue(vhost.name().clone(), queue.definition.clone());
                 lsn = self.note_catalog(self.log_catalog(Kind::Delete, &record, turn));
             }
-            inner.clear(&self.core);
+            inner.clear(queue, &self.core, turn);
             let told: Vec<_> = inner.consumers.drain().map(|c| (c.spec.session, c.spec.key)).collect();
             (ready, lsn, told)
         };
@@ -334,6 +334,7 @@ impl Broker {
         }
         turn.counts.queues_deleted += 1;
         self.core.leave(queue.id());
+        self.disown(queue);
         self.changed();
         (ready, lsn)
     }

@@ -275,6 +275,14 @@ impl Broker {
         lock(&self.exclusive).entry(session).or_default().push(queue);
     }
 
+    fn disown(&self, queue: &Arc<Queue>) {
+        if let Some(owner) = queue.owner
+            && let Some(owned) = lock(&self.exclusive).get_mut(&owner)
+        {
+            owned.retain(|q| !Arc::ptr_eq(q, queue));
+        }
+    }
+
     fn catalog_lock(&self) -> MutexGuard<'_, ()> {
         lock(&self.catalog)
     }

@@ -148,14 +148,20 @@ impl Broker {
         }
         let mut published = Published::default();
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
+        let mut coming: BTreeMap<ObjectId, (u64, u64)> = BTreeMap::new();
         for TxPublish { route, message } in &publishes {
             for target in route.targets.iter() {
                 let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
-                let coming = copies.iter().filter(|(id, ..)| *id == target.id()).count() as u64;
-                if state.deleted || !state.admits_after(&queue.definition.policy, message.payload_len(), coming) {
-                    published.refused |= !state.deleted;
+                if state.deleted {
                     continue;
                 }
+                let coming = coming.entry(target.id()).or_default();
+                if !state.admits_after(&queue.definition.policy, message.payload_len(), *coming) {
+                    published.refused = true;
+                    queue.refuse(message.clone(), turn);
+                    continue;
+                }
+                *coming = (coming.0 + 1, coming.1 + message.payload_len() as u64);
                 let mut copy = message.clone();
                 queue.prepare(&mut copy, turn.now);
                 copies.push((target.id(), state.take_seq(), copy));

@@ -216,7 +216,11 @@ impl QueueState {
     }
 
     fn lane_of(&self, message: &Message) -> usize {
-        usize::from(message.priority).min(self.lanes.len() - 1)
+        self.lane_at(message.priority)
+    }
+
+    fn lane_at(&self, priority: u8) -> usize {
+        usize::from(priority).min(self.lanes.len() - 1)
     }
 
     /// Takes the ready message at the front of a lane, if it is in memory.

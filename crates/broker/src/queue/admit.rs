@@ -22,15 +22,14 @@ const WINDOWS_MAX: u64 = 12 << 20;
 impl QueueState {
     /// Whether one more message of `bytes` body bytes fits, where the queue refuses what does not.
     pub(crate) fn admits(&self, policy: &QueuePolicy, bytes: usize) -> bool {
-        policy.overflow == Overflow::DropHead
-            || (policy.max_length.is_none_or(|max| self.ready < max)
-                && policy.max_length_bytes.is_none_or(|max| self.ready_bytes + bytes as u64 <= max))
+        self.admits_after(policy, bytes, (0, 0))
     }
 
-    /// As [`admits`](Self::admits), with `coming` messages on their way in before it.
-    pub(crate) fn admits_after(&self, policy: &QueuePolicy, bytes: usize, coming: u64) -> bool {
-        self.admits(policy, bytes)
-            && (policy.overflow == Overflow::DropHead || policy.max_length.is_none_or(|max| self.ready + coming < max))
+    /// The same, with (messages, bytes) on their way in before it.
+    pub(crate) fn admits_after(&self, policy: &QueuePolicy, bytes: usize, coming: (u64, u64)) -> bool {
+        policy.overflow == Overflow::DropHead
+            || (policy.max_length.is_none_or(|max| self.ready + coming.0 < max)
+                && policy.max_length_bytes.is_none_or(|max| self.ready_bytes + coming.1 + bytes as u64 <= max))
     }
 
     /// Takes a message that has been logged (or need not be) into its lane.
@@ -83,14 +82,14 @@ impl QueueState {
 }
 
 impl Queue {
-    /// What the queue makes of a message before it takes it: its time to live and its priority here.
+    /// What the queue makes of a message before it takes it: its time to live here. Its priority stays what it was, for
+    /// where it may go from here; above the queue's highest it counts as that.
     #[inline]
     pub(crate) fn prepare(&self, message: &mut Message, now: Time) {
         let policy = &self.definition.policy;
         if let Some(ttl) = policy.message_ttl_ms {
             message.expires_at = message.expires_at.min(now.plus(ttl));
         }
-        message.priority = message.priority.min(policy.max_priority.unwrap_or(0));
         message.redelivered = false;
     }
 

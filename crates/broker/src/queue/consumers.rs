@@ -40,6 +40,8 @@ pub struct ConsumerSpec {
 pub(crate) struct Consumer {
     pub(crate) spec: ConsumerSpec,
     pub(crate) unsettled: u32,
+    /// Counts the consumers that came to the queue.
+    arrival: u64,
 }
 
 /// What a delivery takes off a connection's allowance.
@@ -74,8 +76,9 @@ impl Consumer {
 #[derive(Debug, Default)]
 pub(crate) struct Consumers {
     list: Vec<Consumer>,
-    /// Where the next round begins, within the highest priority that has credit.
-    turn: usize,
+    arrivals: u64,
+    /// Whose turn it was last: priority and arrival, for each priority that was served.
+    served: Vec<(i32, u64)>,
 }
 
 impl Consumers {
@@ -93,15 +96,17 @@ impl Consumers {
 
     pub(crate) fn add(&mut self, spec: ConsumerSpec) {
         let at = self.list.partition_point(|c| c.spec.priority >= spec.priority);
-        self.list.insert(at, Consumer { spec, unsettled: 0 });
+        self.arrivals += 1;
+        self.list.insert(at, Consumer { spec, unsettled: 0, arrival: self.arrivals });
     }
 
     pub(crate) fn remove(&mut self, session: SessionId, key: u32) -> Option<Consumer> {
-        let at = self.position(session, key)?;
-        if self.turn > at {
-            self.turn -= 1;
+        let consumer = self.list.remove(self.position(session, key)?);
+        let priority = consumer.spec.priority;
+        if self.list.iter().all(|c| c.spec.priority != priority) {
+            self.served.retain(|(p, _)| *p != priority);
         }
-        Some(self.list.remove(at))
+        Some(consumer)
     }
 
     pub(crate) fn find_mut(&mut self, session: SessionId, key: u32) -> Option<&mut Consumer> {
@@ -114,35 +119,37 @@ impl Consumers {
     }
 
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Consumer> {
-        self.turn = 0;
+        self.served.clear();
         self.list.drain(..)
     }
 
-    /// Who gets the next message. With `single`, only the first consumer is served: the one that came first and, among
-    /// consumers that came later, has the highest priority once it goes.
+    /// Who gets the next message: of the highest priority that has credit, whoever comes after the one served last. With
+    /// `single`, only that consumer is served.
     #[inline]
     pub(crate) fn next(&mut self, single: Option<(SessionId, u32)>) -> Option<&mut Consumer> {
         if let Some((session, key)) = single {
             return self.find_mut(session, key).filter(|c| c.has_credit());
         }
-        if self.list.len() == 1 {
-            return self.list.first_mut().filter(|c| c.has_credit());
+        let mut from = 0;
+        while let Some(first) = self.list.get(from) {
+            let priority = first.spec.priority;
+            let level = &self.list[from..];
+            let level = &level[..level.partition_point(|c| c.spec.priority >= priority)];
+            let served = self.served.iter_mut().find(|(p, _)| *p == priority);
+            let begin = served.as_ref().map_or(0, |(_, last)| level.partition_point(|c| c.arrival <= *last));
+            let (behind, ahead) = level.split_at(begin);
+            let found = ahead.iter().position(Consumer::has_credit).map(|at| begin + at);
+            if let Some(at) = found.or_else(|| behind.iter().position(Consumer::has_credit)) {
+                let arrival = level[at].arrival;
+                match served {
+                    Some((_, last)) => *last = arrival,
+                    None => self.served.push((priority, arrival)),
+                }
+                return self.list.get_mut(from + at);
+            }
+            from += level.len();
         }
-        let (from, to) = self.round()?;
-        let len = to - from;
-        let begin = if (from..to).contains(&self.turn) { self.turn - from } else { 0 };
-        let at = (0..len).map(|n| from + (begin + n) % len).find(|at| self.list[*at].has_credit())?;
-        self.turn = at + 1;
-        self.list.get_mut(at)
-    }
-
-    /// The stretch of equal priority that holds the first consumer with credit.
-    fn round(&self) -> Option<(usize, usize)> {
-        let first = self.list.iter().position(Consumer::has_credit)?;
-        let priority = self.list[first].spec.priority;
-        let from = self.list.partition_point(|c| c.spec.priority > priority);
-        let to = self.list.partition_point(|c| c.spec.priority >= priority);
-        Some((from, to))
+        None
     }
 }
 
@@ -187,6 +194,18 @@ mod tests {
         assert_eq!(serve(&mut consumers, 6), [3, 3, 1, 2, 1, 2]);
         consumers.remove(SessionId { worker: 0, index: 0, generation: 0 }, 1);
         assert_eq!(serve(&mut consumers, 2), [2, 2]);
+    }
+
+    #[test]
+    fn a_turn_goes_on_where_it_was_whatever_higher_priorities_do() {
+        let mut consumers = Consumers::default();
+        (1..=3).for_each(|key| consumers.add(spec(key, 0, 0)));
+        assert_eq!(serve(&mut consumers, 2), [1, 2]);
+        consumers.add(spec(9, 5, 1));
+        assert_eq!(serve(&mut consumers, 3), [9, 3, 1]);
+        consumers.remove(SessionId { worker: 0, index: 0, generation: 0 }, 1);
+        consumers.add(spec(4, 0, 0));
+        assert_eq!(serve(&mut consumers, 4), [2, 3, 4, 2]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Ready messages meet consumers with credit.
 
 use super::consumers::ConsumerSpec;
-use super::lane::Front;
+use super::lane::{Front, Ready};
 use super::leases::Lease;
 use super::{Queue, QueueState};
 use crate::core::Core;
@@ -22,15 +22,8 @@ impl QueueState {
                 debug_assert!(matches!(self.lanes[lane].front(), Front::Cold));
                 break;
             };
-            if head.message.expires_at < turn.now {
-                self.expire_head(lane, queue, turn);
-                continue;
-            }
-            let limit = queue.definition.policy.hand_over_limit;
-            if limit.is_some_and(|limit| u32::from(head.message.hand_overs) >= limit) {
-                if let Some(ready) = self.pop(lane) {
-                    self.die(ready, DeathReason::DeliveryLimit, queue, turn);
-                }
+            if let Some(reason) = Self::dies_before_hand_over(head, queue, turn) {
+                self.kill_head(lane, reason, queue, turn);
                 continue;
             }
             let Some(consumer) = self.consumers.next(single) else { break };
@@ -51,6 +44,25 @@ impl QueueState {
             self.events.push((session, Event::Deliver(Delivery { consumer: key, seq: ready.seq, message })));
         }
         self.read_ahead(queue, core);
+    }
+
+    /// Why a message at the head dies instead of being handed over, if it does.
+    #[inline]
+    fn dies_before_hand_over(head: &Ready, queue: &Queue, turn: &Turn) -> Option<DeathReason> {
+        if head.message.expires_at < turn.now {
+            return Some(DeathReason::Expired);
+        }
+        let limit = queue.definition.policy.hand_over_limit;
+        limit.is_some_and(|limit| u32::from(head.message.hand_overs) >= limit).then_some(DeathReason::DeliveryLimit)
+    }
+
+    /// Messages at the heads die that may not be handed over any more, until one may.
+    pub(super) fn kill_heads(&mut self, queue: &Arc<Queue>, turn: &mut Turn) {
+        while let Some(lane) = self.top()
+            && let Some(reason) = self.lanes[lane].peek().and_then(|h| Self::dies_before_hand_over(h, queue, turn))
+        {
+            self.kill_head(lane, reason, queue, turn);
+        }
     }
 
     /// A new consumer, not yet served.

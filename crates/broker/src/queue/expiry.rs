@@ -15,7 +15,7 @@ impl QueueState {
         }
         for lane in 0..self.lanes.len() {
             while self.lanes[lane].peek().is_some_and(|head| head.message.expires_at <= turn.now) {
-                self.expire_head(lane, queue, turn);
+                self.kill_head(lane, DeathReason::Expired, queue, turn);
             }
             if matches!(self.lanes[lane].front(), Front::Cold) {
                 self.read_for(lane, queue, core);
@@ -23,9 +23,9 @@ impl QueueState {
         }
     }
 
-    pub(super) fn expire_head(&mut self, lane: usize, queue: &Arc<Queue>, turn: &mut Turn) {
+    pub(super) fn kill_head(&mut self, lane: usize, reason: DeathReason, queue: &Arc<Queue>, turn: &mut Turn) {
         if let Some(ready) = self.pop(lane) {
-            self.die(ready, DeathReason::Expired, queue, turn);
+            self.die(ready, reason, queue, turn);
         }
     }
 

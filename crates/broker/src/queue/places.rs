@@ -31,6 +31,7 @@ impl Places {
             stay.file.add_live(1);
         } else if let Some(file) = lookup() {
             file.add_live(1);
+            self.stays.pop_back_if(|stay| stay.live == 0);
             self.stays.push_back(Stay { file, first: seq, last: seq, live: 1 });
         }
     }
@@ -102,5 +103,21 @@ impl Places {
             emptied |= stay.file.sub_live(stay.live);
         }
         emptied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_drains_again_and_again_keeps_one_stay() {
+        let mut places = Places::default();
+        for n in 1..100 {
+            let file = Arc::new(FileUse::new(n, n, 1 << 20));
+            places.add(Seq(n), n, || Some(file.clone()));
+            places.remove(Seq(n));
+            assert_eq!((file.live(), places.stays.len()), (0, 1));
+        }
     }
 }

@@ -76,9 +76,15 @@ impl QueueState {
         reading.done = true;
         reading.walk = done.walk;
         let lane = reading.lane;
+        let lies_elsewhere =
+            |r: &SeqRange| self.places.find(r.first).is_some_and(|(file, last)| file != done.file || last < r.last);
+        if reading.wanted.iter().any(lies_elsewhere) {
+            // What was wanted has moved to another file meanwhile: it is read there.
+            return self.resume_waiting(queue, core, turn);
+        }
         let through = match (&done.error, done.through) {
-            (None, Some(through)) => through,
-            _ => reading.wanted.last().map_or(Seq(0), |r| r.last),
+            (None, through) => through.unwrap_or(Seq(0)),
+            (Some(_), _) => reading.wanted.last().map_or(Seq(0), |r| r.last),
         };
         let mut builder = MessageBuilder::default();
         let mut read = Vec::with_capacity(done.messages.len());
@@ -137,9 +143,13 @@ impl QueueState {
     }
 
     fn resume_waiting(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
-        for session in std::mem::take(&mut self.waiting) {
-            self.events.push((session, Event::Ready { queue: queue.id() }));
-        }
+        self.tell_waiting(queue);
         self.settle_in(queue, core, turn);
+    }
+
+    /// Whoever waits for a message is to ask again.
+    pub(super) fn tell_waiting(&mut self, queue: &Queue) {
+        let waiting = self.waiting.drain(..);
+        self.events.extend(waiting.map(|session| (session, Event::Ready { queue: queue.id() })));
     }
 }

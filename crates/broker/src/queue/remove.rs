@@ -3,7 +3,6 @@
 use super::lane::Ready;
 use super::{Dead, Leaving, Queue, QueueState};
 use crate::core::Core;
-use crate::event::Event;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind, varint};
 use narumq_model::{DeathReason, Lsn, Overflow, Seq, SeqRange};
@@ -120,16 +119,18 @@ impl QueueState {
         self.ready_bytes = 0;
         self.marks.clear();
         self.forget_read();
-        let waiting = std::mem::take(&mut self.waiting);
-        self.events.extend(waiting.into_iter().map(|s| (s, Event::Ready { queue: queue.id() })));
+        self.tell_waiting(queue);
         let lsn = self.log_gone(queue, core, turn);
         self.finish(queue, core, turn);
         (count, lsn)
     }
 
     /// The queue is deleted: nothing is kept. Its consumers are told by the caller.
-    pub(crate) fn clear(&mut self, core: &Core) {
+    pub(crate) fn clear(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
         self.deleted = true;
+        // Whoever waits for a message asks again and learns it.
+        self.tell_waiting(queue);
+        self.post(&core.mailboxes, turn);
         self.lanes.iter_mut().for_each(|lane| *lane = Default::default());
         (self.ready, self.ready_bytes) = (0, 0);
         self.leases = Default::default();

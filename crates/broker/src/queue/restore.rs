@@ -187,7 +187,10 @@ impl Restoring {
         state.next_seq = Seq(self.next_seq.max(last + 1).max(first_of_epoch));
         state.timed = self.timed;
         state.ready_bytes = self.bytes;
-        self.lanes.truncate(state.lanes.len());
+        // Priorities above the queue's highest count as that.
+        let above = self.lanes.split_off(self.lanes.len().min(state.lanes.len()));
+        let highest = state.lanes.len() - 1;
+        above.iter().flat_map(Ranges::iter).for_each(|r| self.lane(highest).insert(r.first.0, r.last.0));
         for (priority, lane) in self.lanes.iter().enumerate() {
             lane.iter().for_each(|range| state.lanes[priority].push_cold(range));
         }

@@ -108,9 +108,12 @@ impl QueueState {
                     if limit.is_some_and(|limit| u32::from(message.failures) > limit) {
                         return self.die(Ready { seq, lsn, message }, DeathReason::DeliveryLimit, queue, turn);
                     }
-                    if limit.is_some() && lsn != Lsn(0) {
-                        log_count(queue, core, turn, seq, message.hand_overs, message.failures);
-                    }
+                }
+                let policy = &queue.definition.policy;
+                let counts =
+                    policy.hand_over_limit.is_some() || outcome == Outcome::Fail && policy.delivery_limit.is_some();
+                if counts && lsn != Lsn(0) {
+                    log_count(queue, core, turn, seq, message.hand_overs, message.failures);
                 }
                 self.put_back(Ready { seq, lsn, message });
             }
@@ -128,6 +131,7 @@ impl QueueState {
     ) -> Got {
         self.last_used = turn.now;
         self.expire(queue, core, turn);
+        self.kill_heads(queue, turn);
         let got = match self.top() {
             None => {
                 turn.counts.get_empty += 1;
@@ -141,9 +145,10 @@ impl QueueState {
             Some(lane) => match self.pop(lane) {
                 None => Got::Empty,
                 Some(ready) => {
-                    let Ready { seq, lsn, message } = ready;
+                    let Ready { seq, lsn, mut message } = ready;
                     let delivery = Delivery { consumer: u32::MAX, seq, message: message.clone() };
                     turn.counts.redelivered += u64::from(message.redelivered);
+                    message.hand_overs = message.hand_overs.saturating_add(1);
                     if takes {
                         turn.counts.get_auto += 1;
                         self.gone_at(seq, lsn, message.payload_len() as u64);

@@ -1,5 +1,9 @@
 //! A broker on a small log and a virtual clock: what the tests of this crate drive it with.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test uses its part")]
+
+mod gate;
+
+pub use gate::Gate;
 
 use bytes::Bytes;
 use narumq_broker::{
