@@ -1,0 +1,154 @@
+"""A pika client that connects again whenever its broker has gone, and knows which run of the broker it talks to."""
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pika
+
+from soak.history import CLOSED, LOST, REFUSED, TOLD, Writer
+
+#: Seconds between two attempts to connect, and between two looks at what is to do.
+RETRY, TICK = 0.02, 0.005
+#: Seconds a client that was asked to finish waits for the answers it still misses.
+PATIENCE = 20.0
+#: Columns of the shared counters.
+PUBLISHED, ANSWERED, DELIVERED, REDELIVERED = range(4)
+
+
+def microseconds() -> int:
+    """The clock that all processes share."""
+    return time.monotonic_ns() // 1000
+
+
+@dataclass
+class Shared:
+    """What the processes share: the address, the run of the broker, the wish to stop, counters."""
+
+    url: str
+    generation: Any
+    stop: Any
+    counters: Any
+    seed: int
+
+
+class Client:
+    """One connection at a time; `begin` is called for each, `tick` every few milliseconds of it."""
+
+    def __init__(self, shared: Shared, name: str, number: int, path):
+        self.shared, self.name, self.number = shared, name, number
+        self.random = random.Random(f"{shared.seed}/{name}")
+        self.writer = Writer(path)
+        self.connection = None
+        self.session = self.sessions = self.generation = 0
+        self.channels = 0
+        self.refusal = None
+        self.stop_since = None
+        self.finished = False
+
+    def count(self, what: int, more: int = 1) -> None:
+        """Adds to a counter that only this client writes."""
+        self.shared.counters[self.number * 4 + what] += more
+
+    def run(self) -> None:
+        """Connects again and again until the client has finished."""
+        parameters = pika.URLParameters(self.shared.url)
+        parameters.heartbeat = 0
+        parameters.socket_timeout = parameters.stack_timeout = 10
+        while not self.finished:
+            generation = self.shared.generation.value
+            self.connection = pika.SelectConnection(
+                parameters,
+                on_open_callback=lambda _, expected=generation: self._opened(expected),
+                on_open_error_callback=lambda *_: self.connection.ioloop.stop(),
+                on_close_callback=self._closed)
+            self.connection.ioloop.start()
+            if not self.finished:
+                self.patience_ends()
+                time.sleep(RETRY)
+        self.writer.close()
+
+    def patience_ends(self) -> bool:
+        """Whether the wish to stop is old; then the client has finished, whatever it misses."""
+        if self.shared.stop.is_set() and self.stop_since is None:
+            self.stop_since = time.monotonic()
+        if self.stop_since is not None and time.monotonic() - self.stop_since > PATIENCE:
+            self.finished = True
+        return self.finished
+
+    def _opened(self, expected):
+        """Begins, if it is certain which run of the broker answered.
+
+        The number of the run changes while no broker lives: the same number
+        before and after the handshake names the run that took part in it.
+        """
+        self.refusal = None
+        if self.shared.generation.value != expected:
+            self.session = 0
+            self.connection.close()
+            return
+        self.sessions += 1
+        self.session, self.generation = self.sessions, expected
+        self.writer.line("s", self.session, expected)
+        self.begin()
+        self._tick()
+
+    def _closed(self, _connection, reason):
+        if self.session:
+            if self.refusal is not None:
+                how, text = REFUSED, self.refusal
+            elif isinstance(reason, pika.exceptions.ConnectionClosedByBroker):
+                how, text = TOLD, f"{reason.reply_code} {reason.reply_text}"
+            elif isinstance(reason, pika.exceptions.ConnectionClosedByClient):
+                how, text = CLOSED, "-"
+            else:
+                how, text = LOST, repr(reason)
+            self.writer.line("e", self.session, how, microseconds(), text)
+            self.writer.flush()
+            self.session = 0
+        self.connection.ioloop.stop()
+
+    def _tick(self):
+        if self.connection.is_open:
+            self.connection.ioloop.call_later(TICK, self._tick)
+            if self.patience_ends():
+                self.refusal = f"an answer did not come within {PATIENCE} s"
+                self.give_up()
+                self.writer.flush()
+                self.connection.close()
+            else:
+                self.tick()
+
+    def open_channel(self, ready) -> None:
+        """Opens a channel; `ready(channel, number)` gets it with a number no other channel of this client bore."""
+        self.channels += 1
+        number = self.channels
+
+        def opened(channel):
+            channel.add_on_close_callback(self._channel_closed)
+            ready(channel, number)
+        self.connection.channel(on_open_callback=opened)
+
+    def _channel_closed(self, _channel, reason):
+        if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
+            self.refusal = f"channel closed with {reason.reply_code} {reason.reply_text}"
+            if self.connection.is_open:
+                self.connection.close()
+
+    def finish(self) -> None:
+        """Closes the connection for the last time."""
+        if not self.finished:
+            self.finished = True
+            self.connection.close()
+
+    def begin(self) -> None:
+        """Called on every new connection."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Called every few milliseconds while connected."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Called when the client was asked to finish and could not for long."""
