@@ -93,6 +93,7 @@ impl Broker {
         let appended = (!entries.is_empty()).then(|| self.core.log.append_group(&entries));
         let lies: Vec<_> = journaled.iter().map(|(id, seq, _)| (*id, *seq)).collect();
         if let Some(appended) = appended {
+            turn.moved = turn.moved.max(appended.lsn);
             if let Some((_, state)) = locked.get_mut(&source.id()) {
                 state.gone_is_logged(&self.core);
             }

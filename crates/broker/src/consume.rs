@@ -90,7 +90,7 @@ impl Broker {
     ) -> Lsn {
         let lsn = queue.0.lock().settle(&queue.0, &self.core, turn, (session, consumer), seqs, outcome);
         self.after(turn);
-        lsn
+        lsn.max(std::mem::take(&mut turn.moved))
     }
 
     /// A session is gone: what it was handed and has not settled comes back, also what still lies in its mailbox.

@@ -177,6 +177,7 @@ impl Broker {
         locked.values_mut().for_each(|(queue, state)| state.settle_in(queue, &self.core, turn));
         drop(locked);
         self.after(turn);
+        published.lsn = published.lsn.max(std::mem::take(&mut turn.moved));
         published
     }
 
