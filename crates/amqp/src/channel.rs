@@ -109,7 +109,7 @@ pub(crate) struct Channel {
     pub(crate) prefetch: u16,
     /// What all consumers of the channel may still be delivered.
     pub(crate) shared: Credit,
-    shared_limit: i64,
+    pub(crate) shared_limit: i64,
     pub(crate) last_queue: Option<Name>,
     pub(crate) reply: Option<ReplyConsumer>,
     /// The last thing that this channel wrote to the log.
@@ -186,6 +186,7 @@ impl Channel {
         let Published { lsn, refused } = published;
         self.last_lsn = self.last_lsn.max(lsn);
         let Some(confirms) = &mut self.confirms else { return };
+        cx.turn.counts.received_confirm += 1;
         confirms.published(lsn, refused);
         if lsn > Lsn(0) {
             cx.turn.want_sync(lsn);
@@ -198,11 +199,11 @@ impl Channel {
     }
 
     /// Tells confirms that are due; false once none are left.
-    pub(crate) fn tell_confirms(&mut self, durable: Lsn, out: &mut Outbox) -> bool {
+    pub(crate) fn tell_confirms(&mut self, durable: Lsn, cx: &mut Context<'_>) -> bool {
         let number = self.number;
         let Some(mut confirms) = self.confirms.take() else { return false };
         if confirms.is_due(durable) {
-            confirms.tell(number, durable, self.stream(out));
+            cx.turn.counts.confirmed += confirms.tell(number, durable, self.stream(cx.out));
         }
         self.confirms_listed = confirms.is_waiting();
         self.confirms = Some(confirms);

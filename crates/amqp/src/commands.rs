@@ -26,7 +26,11 @@ pub(crate) fn serve(
     match method {
         Method::BasicPublish(method) => return publish::begin(channel, method),
         Method::BasicAck(method) => return basic::ack(link, channel, *method, cx),
-        _ => channel.pass_acks(link, cx),
+        Method::BasicGet(_) | Method::BasicNack(_) | Method::BasicReject(_) => channel.pass_acks(link, cx),
+        _ => {
+            channel.pass_acks(link, cx);
+            link.changed = true;
+        }
     }
     match method {
         Method::AccessRequest(_) => access::request(channel, cx),

@@ -52,18 +52,26 @@ impl Confirms {
         self.waiting.front().is_some_and(|first| first.lsn <= durable)
     }
 
-    /// Tells what is durable.
-    pub(crate) fn tell(&mut self, channel: u16, durable: Lsn, out: &mut Vec<u8>) {
+    /// How many publishes are not confirmed yet.
+    pub(crate) fn open(&self) -> u64 {
+        self.given - self.told
+    }
+
+    /// Tells what is durable; returns how many publishes were accepted.
+    pub(crate) fn tell(&mut self, channel: u16, durable: Lsn, out: &mut Vec<u8>) -> u64 {
+        let (before, mut refused) = (self.told, 0);
         let mut accepted = self.told;
         while let Some(first) = self.waiting.pop_front_if(|first| first.lsn <= durable) {
             if first.refused {
                 self.accept(channel, accepted, out);
                 write_nack(out, channel, first.through, false);
                 self.told = first.through;
+                refused += 1;
             }
             accepted = first.through;
         }
         self.accept(channel, accepted, out);
+        self.told - before - refused
     }
 
     fn accept(&mut self, channel: u16, through: u64, out: &mut Vec<u8>) {

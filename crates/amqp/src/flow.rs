@@ -70,7 +70,11 @@ impl Link {
 
     fn apply_pressure(&mut self, cx: &mut Context<'_>) {
         let blocked = self.brake.published && self.brake.pressure.blocks();
-        if blocked == std::mem::replace(&mut self.brake.blocked, blocked) || !self.client.blocked {
+        if blocked == std::mem::replace(&mut self.brake.blocked, blocked) {
+            return;
+        }
+        self.changed = true;
+        if !self.client.blocked {
             return;
         }
         if blocked {

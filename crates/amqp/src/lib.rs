@@ -23,6 +23,7 @@ mod flow;
 mod heartbeat;
 mod limits;
 mod link;
+mod listing;
 mod mapping;
 mod names;
 mod publish;
@@ -85,7 +86,7 @@ impl Door for Amqp {
     }
 
     fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
-        Box::new(session::AmqpSession::new(self.settings.clone(), &info, now))
+        Box::new(session::AmqpSession::new(self.settings.clone(), info, now))
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the channels of one connection share once it is open.
 
-use crate::Settings;
 use crate::consumers::Consumers;
 use crate::error::Refused;
 use crate::flow::Brake;
@@ -37,13 +36,10 @@ pub(crate) struct WaitingGet {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) id: SessionId,
-    pub(crate) settings: Arc<Settings>,
     pub(crate) client: Client,
     pub(crate) user: Name,
     /// It may publish in others' names.
     pub(crate) impersonates: bool,
-    /// It connects from this machine.
-    pub(crate) loopback: bool,
     pub(crate) vhost: Vhost,
     pub(crate) frame_max: u32,
     pub(crate) names: Names,
@@ -66,6 +62,8 @@ pub(crate) struct Link {
     /// Cancelled consumers whose last deliveries are still on their way.
     pub(crate) cancelling: u32,
     pub(crate) get: Option<WaitingGet>,
+    /// Something has changed that listings show.
+    pub(crate) changed: bool,
     /// Buffers that are used again.
     pub(crate) scratch: Vec<u8>,
     pub(crate) taken: Vec<Unsettled>,
@@ -75,24 +73,20 @@ pub(crate) struct Link {
 /// What is settled once about a connection, from its login.
 pub(crate) struct Admission {
     pub(crate) id: SessionId,
-    pub(crate) settings: Arc<Settings>,
     pub(crate) client: Client,
     pub(crate) user: User,
-    pub(crate) loopback: bool,
     pub(crate) frame_max: u32,
     pub(crate) seed: u128,
 }
 
 impl Link {
     pub(crate) fn new(admission: Admission, vhost: Vhost) -> Self {
-        let Admission { id, settings, client, user, loopback, frame_max, seed } = admission;
+        let Admission { id, client, user, frame_max, seed } = admission;
         Self {
             id,
-            settings,
             client,
             impersonates: user.tags.iter().any(|tag| &**tag == "impersonator"),
             user: user.name,
-            loopback,
             vhost,
             frame_max,
             names: Names::new(seed),
@@ -108,6 +102,7 @@ impl Link {
             durable: Lsn(0),
             cancelling: 0,
             get: None,
+            changed: false,
             scratch: Vec::new(),
             taken: Vec::new(),
             seqs: Vec::new(),

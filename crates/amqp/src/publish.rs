@@ -171,8 +171,13 @@ fn enter(
         if routed {
             published = cx.broker.publish(route.get(), message, cx.turn);
         } else {
+            cx.turn.counts.received += 1;
+            cx.turn.counts.unroutable_returned += 1;
             delivery::give_back(channel, &message, link.frame_max, cx.out);
         }
+    } else {
+        cx.turn.counts.received += 1;
+        cx.turn.counts.unroutable_dropped += 1;
     }
     channel.published(link, published, cx);
     Ok(())

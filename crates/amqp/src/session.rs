@@ -19,6 +19,7 @@ use crate::error::{Code, Refused};
 use crate::heartbeat::Heartbeat;
 use crate::limits::{CLOSE_MS, HANDSHAKE_MS, OUTPUT_MAX, POLL_MS, SILENCE_MS};
 use crate::link::{Client, Link};
+use crate::listing::Introduction;
 use crate::publish;
 use crate::unsettled::Unsettled;
 use foldhash::fast::RandomState;
@@ -82,12 +83,14 @@ pub(crate) struct AmqpSession {
     pub(crate) id: SessionId,
     pub(crate) settings: Arc<Settings>,
     pub(crate) loopback: bool,
-    pub(crate) seed: u128,
+    pub(crate) info: ConnInfo,
     pub(crate) phase: Phase,
     /// When the phase began, as far as it may only last so long.
     pub(crate) since: Time,
     pub(crate) client: Client,
     pub(crate) user: Option<User>,
+    /// What the login told of the connection, for listings.
+    pub(crate) listing: Introduction,
     pub(crate) frame_max: u32,
     pub(crate) channel_max: u16,
     pub(crate) heartbeat: Heartbeat,
@@ -102,18 +105,19 @@ pub(crate) struct AmqpSession {
 }
 
 impl AmqpSession {
-    pub(crate) fn new(settings: Arc<Settings>, info: &ConnInfo, now: Time) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo, now: Time) -> Self {
         Self {
             id: info.id,
             frame_max: settings.frame_max,
             channel_max: settings.channel_max,
             settings,
             loopback: info.peer.ip().to_canonical().is_loopback(),
-            seed: info.seed,
+            info,
             phase: Phase::Header,
             since: now,
             client: Client::default(),
             user: None,
+            listing: Introduction::default(),
             heartbeat: Heartbeat::new(now),
             link: None,
             channels: HashMap::default(),
@@ -300,13 +304,14 @@ impl AmqpSession {
         let durable = link.durable;
         self.tell_confirms(durable, cx);
         self.choked = cx.out.ready_len() > OUTPUT_MAX;
+        self.list_changes(cx);
     }
 
     fn tell_confirms(&mut self, durable: Lsn, cx: &mut Context<'_>) {
         let Some(link) = &mut self.link else { return };
         let channels = &mut self.channels;
         link.confirming
-            .retain(|number| channels.get_mut(number).is_some_and(|channel| channel.tell_confirms(durable, cx.out)));
+            .retain(|number| channels.get_mut(number).is_some_and(|channel| channel.tell_confirms(durable, cx)));
     }
 
     /// A message for one of our consumers.
@@ -340,6 +345,7 @@ impl AmqpSession {
     fn consumer_ended(&mut self, key: u32, cx: &mut Context<'_>) {
         let Some(link) = &mut self.link else { return };
         let Some(consumer) = link.consumers.remove(key) else { return };
+        link.changed = true;
         let channel = self.channels.get_mut(&consumer.channel).filter(|channel| !channel.closing);
         match (consumer.stage, channel) {
             (Stage::Cancelling { nowait }, channel) => {
@@ -461,6 +467,10 @@ impl Session for AmqpSession {
         }
     }
 
+    fn on_batch_end(&mut self, cx: &mut Context<'_>) {
+        self.list_changes(cx);
+    }
+
     fn on_writable(&mut self, cx: &mut Context<'_>) {
         self.heartbeat.spoke(cx.turn.now);
         self.choked = false;
@@ -489,6 +499,10 @@ impl Session for AmqpSession {
             self.heartbeat.spoke(now);
             write_heartbeat(cx.out.main());
         }
+        if let Some(link) = &mut self.link {
+            link.changed = true;
+        }
+        self.list_changes(cx);
         if self.polls() && now.since(self.polled) >= POLL_MS {
             self.polled = now;
             if let Some(link) = self.link.as_mut().filter(|link| link.brake.is_blocked()) {

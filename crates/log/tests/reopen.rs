@@ -42,7 +42,8 @@ impl Listener for Tell {
     fn live(&self, _: ObjectId, within: SeqRange) -> Vec<SeqRange> {
         vec![within]
     }
-    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
 
 fn given(disk: &Arc<MemoryDisk>) -> Given {

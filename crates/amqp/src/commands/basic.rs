@@ -93,8 +93,8 @@ fn start(
     let spec = ConsumerSpec {
         session: link.id,
         key,
-        tag: tag.clone(),
         channel: channel.number,
+        tag: tag.clone(),
         prefetch: channel.prefetch.into(),
         takes: method.no_ack,
         exclusive: method.exclusive,

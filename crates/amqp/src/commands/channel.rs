@@ -29,6 +29,10 @@ impl AmqpSession {
             return Err(Refused::new(Code::NotAllowed, text));
         }
         self.channels.insert(number, Box::new(Channel::new(number)));
+        cx.turn.counts.channels_opened += 1;
+        if let Some(link) = &mut self.link {
+            link.changed = true;
+        }
         write_method(cx.out.lane(number.into()), number, &ChannelOpenOk { channel_id: b"" });
         Ok(())
     }
@@ -37,10 +41,12 @@ impl AmqpSession {
     pub(crate) fn close_channel(&mut self, number: u16, cx: &mut Context<'_>) {
         let (Some(link), Some(mut channel)) = (&mut self.link, self.channels.remove(&number)) else { return };
         channel.end(link, cx);
-        if channel.tell_confirms(cx.broker.durable(), cx.out) || channel.last_lsn > Lsn(0) {
+        cx.turn.counts.channels_closed += 1;
+        link.changed = true;
+        if channel.tell_confirms(cx.broker.durable(), cx) || channel.last_lsn > Lsn(0) {
             hold(cx, number, channel.last_lsn);
             channel.keep_order(cx.out);
-            channel.tell_confirms(channel.last_lsn, cx.out);
+            channel.tell_confirms(channel.last_lsn, cx);
         }
         write_method(cx.out.lane(number.into()), number, &ChannelCloseOk);
     }
@@ -49,7 +55,9 @@ impl AmqpSession {
     pub(crate) fn refuse_channel(&mut self, number: u16, refused: &Refused, method: MethodId, cx: &mut Context<'_>) {
         let (Some(link), Some(channel)) = (&mut self.link, self.channels.get_mut(&number)) else { return };
         channel.end(link, cx);
-        channel.tell_confirms(cx.broker.durable(), cx.out);
+        cx.turn.counts.channels_closed += 1;
+        link.changed = true;
+        channel.tell_confirms(cx.broker.durable(), cx);
         channel.confirms = None;
         channel.closing = true;
         let (method, text) = (refused.method().unwrap_or(method), refused.text());

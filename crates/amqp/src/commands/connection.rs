@@ -9,6 +9,7 @@ use crate::codec::{
 use crate::error::{Code, Refused, login_refused};
 use crate::limits::FRAME_MAX_MIN;
 use crate::link::{Admission, Client, Link, hold};
+use crate::mapping::headers;
 use crate::names;
 use crate::session::{AmqpSession, Phase};
 use narumq_door::Context;
@@ -34,7 +35,9 @@ impl AmqpSession {
         let mut table = TableWriter::new(&mut properties);
         table
             .table(b"capabilities", |table| {
-                CAPABILITIES.iter().for_each(|name| drop(table.entry(name, Value::Bool(true))));
+                for name in CAPABILITIES {
+                    table.entry(name, Value::Bool(true));
+                }
             })
             .long_string(b"cluster_name", b"narumq")
             .long_string(b"information", b"AMQP 0-9-1")
@@ -78,9 +81,10 @@ impl AmqpSession {
             blocked: can(b"connection.blocked"),
             failure_close: can(b"authentication_failure_close"),
         };
+        self.listing.client_properties = headers(method.client_properties);
         let login = Login::read(method.mechanism, method.response)?;
         match cx.broker.authenticate(login.user, login.password, self.loopback) {
-            Ok(user) => self.user = Some(user),
+            Ok(user) => (self.user, self.listing.mechanism) = (Some(user), login.mechanism),
             Err(error) => return Err(login_refused(error, login.mechanism)),
         }
         let tune = ConnectionTune {
@@ -99,6 +103,7 @@ impl AmqpSession {
         negotiated("channel_max", channel_max.into(), (1, self.settings.channel_max.into()))?;
         (self.frame_max, self.channel_max) = (frame_max, channel_max);
         self.heartbeat.set(heartbeat, cx.turn.now);
+        self.listing.heartbeat_seconds = heartbeat.into();
         self.phase = Phase::Open;
         Ok(())
     }
@@ -109,19 +114,13 @@ impl AmqpSession {
             return Err(Refused::new(Code::CommandInvalid, "login comes first"));
         };
         let vhost = cx.broker.open_vhost(name, &user)?;
-        let admission = Admission {
-            id: self.id,
-            settings: self.settings.clone(),
-            client: self.client,
-            user,
-            loopback: self.loopback,
-            frame_max: self.frame_max,
-            seed: self.seed,
-        };
+        let admission =
+            Admission { id: self.id, client: self.client, user, frame_max: self.frame_max, seed: self.info.seed };
         let mut link = Link::new(admission, vhost);
         link.durable = cx.broker.durable();
         self.link = Some(link);
         self.phase = Phase::Running;
+        self.enlist(cx);
         write_method(cx.out.main(), 0, &ConnectionOpenOk { known_hosts: b"" });
         Ok(())
     }
@@ -171,13 +170,16 @@ impl AmqpSession {
     pub(crate) fn leave(&mut self, in_order: bool, cx: &mut Context<'_>) {
         let Some(link) = &mut self.link else { return };
         let mut wait = Lsn(0);
+        cx.broker.unregister(link.id);
+        cx.turn.counts.connections_closed += 1;
+        cx.turn.counts.channels_closed += self.channels.values().filter(|channel| !channel.closing).count() as u64;
         for (number, mut channel) in self.channels.drain() {
             if !channel.closing {
                 channel.end(link, cx);
-                if channel.tell_confirms(cx.broker.durable(), cx.out) && in_order {
+                if channel.tell_confirms(cx.broker.durable(), cx) && in_order {
                     hold(cx, number, channel.last_lsn);
                     channel.keep_order(cx.out);
-                    channel.tell_confirms(channel.last_lsn, cx.out);
+                    channel.tell_confirms(channel.last_lsn, cx);
                 }
             }
             wait = wait.max(channel.last_lsn);

@@ -67,6 +67,7 @@ pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_
     if consumed > 0 && before <= 0 {
         channel.resume(link, cx);
     }
+    cx.turn.counts.unroutable_returned += unroutable.len() as u64;
     for message in &unroutable {
         delivery::give_back(channel, message, link.frame_max, cx.out);
     }
