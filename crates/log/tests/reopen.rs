@@ -4,7 +4,7 @@
 use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_log::{
-    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, Walk,
+    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, StoredMessage, Walk,
 };
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::mpsc::{Sender, channel};
