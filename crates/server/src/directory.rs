@@ -1,4 +1,4 @@
-//! What the management door is told of the process: connections, consumers and counters from the broker, the rest from the system.
+//! What the management door is told: connections, consumers and counters by the broker, the rest by the system.
 
 use crate::system;
 use narumq_admin::{ChannelListing, ConnectionListing, ConsumerListing, Directory, Process, Totals};
