@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--consumers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=600, help="messages a second of one producer")
     parser.add_argument("--window", type=int, default=200, help="unconfirmed messages of one producer")
+    parser.add_argument("--cuts", type=float, default=0, help="connections a second that each consumer cuts")
     parser.add_argument("--pause", type=float, nargs=2, default=(0.3, 5), metavar=("LEAST", "MOST"),
                         help="seconds between two stops")
     parser.add_argument("--home", type=Path, help="an empty or new directory for data, log and histories; kept")
@@ -62,7 +63,8 @@ def main() -> int:
         return 2
     home = given.home or Path(tempfile.mkdtemp(prefix="narumq-soak-"))
     plan = Plan(home, given.seed, given.minutes * 60, given.mode, tuple(given.pause), given.producers,
-                given.transactional, given.consumers, given.rate, given.window)
+                given.transactional, given.consumers, given.rate, given.window,
+                given.cuts)
     progress = Progress()
     report = soak(plan, OwnBroker(binary, home), progress)
     progress.end()

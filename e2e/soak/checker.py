@@ -13,8 +13,9 @@
     dropped      the broker ended a connection or a channel while nobody stopped it
 
 A message has one *copy* in each queue it is routed to; a rejected one has a
-copy in the queue of the dead. Runs of the broker are numbered; a client knows
-for certain which run its connection belonged to.
+copy in the queue of the dead, and one acked in a transaction that passed it on
+has a copy where it was passed on to. Runs of the broker are numbered; a client
+knows for certain which run its connection belonged to.
 
 Some rules stand only for a broker that promises more than the protocol does
 (`strict`): one log, so that what survives is a prefix of what happened; every
@@ -24,12 +25,18 @@ message that survives a kill is marked; and queues keep positions.
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from soak.history import ACKED, CLOSED, CONFIRMED, KILL, REFUSED, REJECTED, RETURNED, TERM, TOLD, UNANSWERED, History
-from soak.topology import GRAVES, TARGETS
+from soak.history import (
+    ACKED, CLOSED, CONFIRMED, CUT, DRAINED, HASTY, KILL, REFUSED, REJECTED, RETURNED, TOLD, UNANSWERED, History,
+)
+from soak.topology import GRAVES, PASSED_ON, TARGETS
 
 KINDS = ("lost", "phantom", "torn", "resurrected", "doubled", "unmarked", "spurious", "misordered", "miscounted",
          "unanswered", "dropped")
-_SOURCES = {grave: source for source, grave in GRAVES.items()}
+#: From which queue, and by which fate there, a message comes into a queue that no producer publishes to.
+_SOURCES = {grave: (source, REJECTED) for source, grave in GRAVES.items()}
+_SOURCES |= {further: (source, ACKED) for source, further in PASSED_ON.items()}
+_FURTHER = {source: (queue, fate) for queue, (source, fate) in _SOURCES.items()}
+_OUT = (ACKED, DRAINED)
 
 
 class Violation(NamedTuple):
@@ -53,7 +60,9 @@ class _Judge:
         self.copies = defaultdict(list)
         for delivery in sorted(history.deliveries, key=lambda one: (one.generation, one.time)):
             self.copies[delivery.queue, delivery.producer, delivery.sequence].append(delivery)
-        self.ends = {end.session: end for end in history.ends}
+        self.cut_sessions = {end.session for end in history.ends if end.how == CUT}
+        self.deaf_runs = {end.generation for end in history.ends if end.how not in (TOLD, CLOSED)}
+        self.cut_runs = {end.generation for end in history.ends if end.how == CUT}
 
     def violations(self) -> list:
         """Applies every rule."""
@@ -91,13 +100,18 @@ class _Judge:
         if publication is None:
             return False
         if copy[0] in _SOURCES:
-            return bool(self.deaths(copy))
+            return bool(self.entries(copy))
         return copy[0] in TARGETS[publication.target].queues
 
-    def deaths(self, copy):
-        """The rejections that put this copy into a queue of the dead."""
-        source = (_SOURCES[copy[0]], *copy[1:])
-        return [delivery for delivery in self.copies.get(source, ()) if delivery.fate == REJECTED]
+    def entries(self, copy):
+        """What put this copy into its queue: its publishing, or deliveries from another queue.
+
+        More than one of those, when what a kill made undone was done again.
+        """
+        if copy[0] not in _SOURCES:
+            return [self.published(copy)]
+        source, fate = _SOURCES[copy[0]]
+        return [delivery for delivery in self.copies.get((source, *copy[1:]), ()) if delivery.fate == fate]
 
     def phantoms(self):
         for queue, text in self.history.strangers:
@@ -106,7 +120,7 @@ class _Judge:
             if not self.legitimate(copy):
                 known = self.history.publications.get(copy[1:])
                 why = ("never published" if known is None else "never committed" if self.published(copy) is None
-                       else "not routed or rejected to here")
+                       else "not routed, rejected or passed on to here")
                 self.add("phantom", copy, why, seen)
 
     # What must be found.
@@ -123,15 +137,17 @@ class _Judge:
                 self.found_again((queue, producer, sequence), publication)
 
     def found_again(self, copy, publication):
-        """A copy is out when it was acked, or when it was rejected and its copy among the dead is out."""
+        """A copy is out when it was acked; one that was rejected or passed on, when its further copy is out."""
         seen = self.copies.get(copy, ())
-        if any(delivery.fate == ACKED for delivery in seen):
+        further, fate = _FURTHER.get(copy[0], (None, None))
+        if any(delivery.fate in _OUT and delivery.fate != fate for delivery in seen):
             return
-        if copy[0] in GRAVES and any(delivery.fate == REJECTED for delivery in seen):
-            grave = (GRAVES[copy[0]], *copy[1:])
-            dead = self.copies.get(grave, ())
-            if not any(delivery.fate == ACKED for delivery in dead):
-                self.add("lost", grave, f"published in run {publication.generation} and rejected", [*seen, *dead])
+        if any(delivery.fate == fate for delivery in seen if fate):
+            there = (further, *copy[1:])
+            late = self.copies.get(there, ())
+            if not any(delivery.fate in _OUT for delivery in late):
+                self.add("lost", there, f"published in run {publication.generation}, {fate} in {copy[0]}",
+                         [*seen, *late])
             return
         self.add("lost", copy, f"confirmed in run {publication.generation}", seen)
 
@@ -152,7 +168,7 @@ class _Judge:
                     seen = self.copies.get(copy, ())
                     if any(delivery.generation > part.generation for delivery in seen):
                         survived.append(copy)
-                    elif not any(delivery.fate in (ACKED, REJECTED) for delivery in seen):
+                    elif not any(delivery.fate in (*_OUT, REJECTED) for delivery in seen):
                         gone.append(copy)
             if survived and gone:
                 self.found.append(Violation("torn", f"transaction {tx} of producer {producer} in run "
@@ -166,16 +182,20 @@ class _Judge:
             self.add("resurrected", copy, "delivered in a later run", seen)
 
     def handed_out_once(self, copy, seen):
-        """Within one run of the broker a message goes out again only after it was returned."""
+        """Within one run of the broker a message goes out again only after it was returned.
+
+        A client that cut its connection has returned what was not settled, and its last acks may not have come.
+        """
         for earlier, later in zip(seen, seen[1:]):
-            if earlier.generation == later.generation and earlier.fate != RETURNED:
+            returned = earlier.fate == RETURNED or (earlier.session in self.cut_sessions and not earlier.durable)
+            if earlier.generation == later.generation and not returned:
                 self.add("doubled", copy, "handed out again in the same run", seen)
 
     # Marks.
 
     def marks(self, copy, seen):
         """At most one delivery of an entry into a queue is fresh, and it is the first."""
-        entries = self.deaths(copy) if copy[0] in _SOURCES else [self.published(copy)]
+        entries = self.entries(copy)
         first, last = min(e.generation for e in entries), max(e.generation for e in entries)
         fresh = [delivery for delivery in seen if not delivery.redelivered]
         if len(fresh) > len(entries) or (len(entries) == 1 and fresh and fresh[0] is not seen[0]):
@@ -186,17 +206,18 @@ class _Judge:
             if self.stopped(KILL, last, delivery.generation):
                 self.add("unmarked", copy, f"entered in run {last} and survived a kill", seen)
                 break
-        if seen[0].redelivered and not self.may_be_marked(copy[0], first, seen[0].generation):
+        if seen[0].redelivered and not self.may_be_marked(first, seen[0].generation):
             self.add("spurious", copy, f"entered in run {first} and was not delivered before", seen)
 
     def stopped(self, how, first, generation):
         """Whether a run from `first` on and before `generation` ended like this."""
         return any(self.history.stops.get(run, (None,))[0] == how for run in range(first, generation))
 
-    def may_be_marked(self, queue, first, generation):
-        """A kill marks everything; after a clean stop only what was under way to a client that was cut off is."""
-        return self.stopped(KILL, first, generation) or any(
-            first <= end.generation < generation and end.how not in (TOLD, CLOSED) for end in self.history.ends)
+    def may_be_marked(self, first, generation):
+        """A kill marks everything; else only what was under way to a client that was cut off is marked."""
+        return (self.stopped(KILL, first, generation) or self.stopped(HASTY, first, generation)
+                or not self.cut_runs.isdisjoint(range(first, generation + 1))
+                or not self.deaf_runs.isdisjoint(range(first, generation)))
 
     # Order.
 
@@ -207,7 +228,7 @@ class _Judge:
             if delivery.queue in _SOURCES:
                 continue
             first = (delivery.generation, delivery.queue, delivery.producer, delivery.sequence)
-            if first in firsts or (delivery.redelivered and not self.strict):
+            if first in firsts or (delivery.redelivered and not self.keeps_positions(delivery.generation)):
                 continue
             firsts.add(first)
             reader = (delivery.session, delivery.queue, delivery.producer)
@@ -218,6 +239,10 @@ class _Judge:
             else:
                 highest[reader] = delivery
 
+    def keeps_positions(self, generation):
+        """Whether also what was returned comes in order: not when a client left without reading everything."""
+        return self.strict and generation not in self.cut_runs
+
     # Counts and connections.
 
     def counts(self):
@@ -227,11 +252,11 @@ class _Judge:
                     "miscounted", f"{depth.queue}: {depth.what}: expected {depth.expected}, found {depth.found}"))
 
     def connections(self):
-        """A connection ends when its client closes it, or after a signal to the broker."""
+        """A connection ends when its client ends it, or after a signal to the broker."""
         for end in self.history.ends:
             how, when = self.history.stops.get(end.generation, (None, None))
             stopped = when is not None and end.time >= when and end.how != REFUSED
-            if end.how != CLOSED and not (stopped and (how == TERM or end.how != TOLD)):
+            if end.how not in (CLOSED, CUT) and not (stopped and (how != KILL or end.how != TOLD)):
                 self.found.append(Violation("dropped", f"{end.session[0]} in run {end.generation} at "
                                             f"{end.time / 1e6:.3f}: {end.how}: {end.text}"))
 

@@ -1,13 +1,14 @@
 """A pika client that connects again whenever its broker has gone, and knows which run of the broker it talks to."""
 
 import random
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pika
 
-from soak.history import CLOSED, LOST, REFUSED, TOLD, Writer
+from soak.history import CLOSED, CUT, LOST, REFUSED, TOLD, Writer
 
 #: Seconds between two attempts to connect, and between two looks at what is to do.
 RETRY, TICK = 0.02, 0.005
@@ -44,6 +45,7 @@ class Client:
         self.session = self.sessions = self.generation = 0
         self.channels = 0
         self.refusal = None
+        self.severed = False
         self.stop_since = None
         self.finished = False
 
@@ -83,7 +85,7 @@ class Client:
         The number of the run changes while no broker lives: the same number
         before and after the handshake names the run that took part in it.
         """
-        self.refusal = None
+        self.refusal, self.severed = None, False
         if self.shared.generation.value != expected:
             self.session = 0
             self.connection.close()
@@ -96,7 +98,9 @@ class Client:
 
     def _closed(self, _connection, reason):
         if self.session:
-            if self.refusal is not None:
+            if self.severed:
+                how, text = CUT, "-"
+            elif self.refusal is not None:
                 how, text = REFUSED, self.refusal
             elif isinstance(reason, pika.exceptions.ConnectionClosedByBroker):
                 how, text = TOLD, f"{reason.reply_code} {reason.reply_text}"
@@ -135,6 +139,11 @@ class Client:
             self.refusal = f"channel closed with {reason.reply_code} {reason.reply_text}"
             if self.connection.is_open:
                 self.connection.close()
+
+    def cut(self) -> None:
+        """Cuts the connection without a word, as a crashed client does."""
+        self.severed = True
+        self.connection._transport._sock.shutdown(socket.SHUT_RDWR)
 
     def finish(self) -> None:
         """Closes the connection for the last time."""

@@ -8,8 +8,9 @@ is left unread.
 
 import pika
 
-from soak.client import DELIVERED, REDELIVERED, Client, microseconds
-from soak.topology import GRAVES, QUEUES, TRANSACTED, UNTOUCHED, read_body
+from soak.client import DELIVERED, REDELIVERED, TICK, Client, microseconds
+from soak.producer import PROPERTIES
+from soak.topology import GRAVES, PASSED_ON, QUEUES, UNTOUCHED, make_body, read_body
 
 #: Of a thousand deliveries so many are returned, and of a queue with a grave so many rejected for good.
 RETURNED, REJECTED = 40, 200
@@ -50,12 +51,16 @@ class Lane:
         self.tag = channel.basic_consume(self.queue, self._on_message)
 
     def _on_message(self, channel, method, _properties, body):
-        number = self.client.received(self.place, self.number, method.redelivered, body)
+        number, message = self.client.received(self.place, self.number, method.redelivered, body)
         if number is None:
             channel.basic_ack(method.delivery_tag)
             return
         self.unsettled[method.delivery_tag] = number
+        self.read(method.delivery_tag, message)
         self.decide(method.delivery_tag)
+
+    def read(self, tag: int, message: tuple) -> None:
+        """Called for every message before it is settled."""
 
     def decide(self, tag: int) -> None:
         """Settles this delivery, or it and all before it, or leaves it for later."""
@@ -122,11 +127,15 @@ class Lane:
 
 
 class TransactionLane(Lane):
-    """Acks in transactions; commit-ok vouches for them."""
+    """Passes each message on and acks it in one transaction; commit-ok vouches for both."""
 
     def _opened(self, channel, number):
         self.committing = False
+        self.messages = {}
         channel.tx_select(callback=lambda _: super(TransactionLane, self)._opened(channel, number))
+
+    def read(self, tag, message):
+        self.messages[tag] = message
 
     def decide(self, tag):
         """Everything waits for the next transaction."""
@@ -136,12 +145,15 @@ class TransactionLane(Lane):
             return
         self.committing = True
         tags = list(self.unsettled)
+        for tag in tags:
+            self.channel.basic_publish("", PASSED_ON[self.queue], make_body(*self.messages[tag]), PROPERTIES)
         self.channel.basic_ack(tags[-1], multiple=True)
         if self.random.randrange(100) < ROLLED_BACK:
             self.channel.tx_rollback(callback=lambda _: self._rolled_back())
             return
         for tag in tags:
             self.client.writer.line("A", self.unsettled.pop(tag))
+            del self.messages[tag]
         self.channel.tx_commit(callback=lambda _: self._committed())
 
     def _rolled_back(self):
@@ -165,26 +177,29 @@ class TransactionLane(Lane):
 class Consumer(Client):
     """One connection with a lane for each queue."""
 
-    def __init__(self, shared, name, number, path):
+    def __init__(self, shared, name, number, path, cuts: float):
         super().__init__(shared, name, number, path)
         self.lanes = []
+        self.cuts = cuts
 
     def begin(self):
-        self.lanes = [(TransactionLane if queue in TRANSACTED else Lane)(self, queue)
+        self.lanes = [(TransactionLane if queue in PASSED_ON else Lane)(self, queue)
                       for queue in QUEUES if queue not in UNTOUCHED]
 
-    def received(self, place: int, channel: int, redelivered: bool, body: bytes) -> int | None:
-        """Writes a delivery down and returns its number; None for a body that no producer wrote."""
+    def received(self, place: int, channel: int, redelivered: bool, body: bytes) -> tuple:
+        """Writes a delivery down and returns its number and the message; None for a body that no producer wrote."""
         message = read_body(body)
         if message is None:
             self.writer.line("X", place, f"{len(body)} bytes {body[:60]!r}")
-            return None
+            return None, None
         self.count(DELIVERED)
         self.count(REDELIVERED, int(redelivered))
-        return self.writer.delivered(self.session, channel, place, message, redelivered, microseconds())
+        return self.writer.delivered(self.session, channel, place, message, redelivered, microseconds()), message
 
     def tick(self):
         for lane in self.lanes:
             lane.tick()
         if all(lane.closed for lane in self.lanes):
             self.finish()
+        elif self.random.random() < self.cuts * TICK:
+            self.cut()

@@ -61,7 +61,7 @@ class Drain:
 
         def settle(tag):
             for number in unsettled:
-                self.writer.line("A", number)
+                self.writer.line("Z", number)
             unsettled.clear()
             channel.basic_ack(tag, multiple=True)
 

@@ -9,7 +9,7 @@ Every client and the killer writes a file of its own. Numbers only, but for the 
                U sequence                   connected for long, and never answered
     consumer   s session generation
                D session channel queue producer sequence redelivered time
-               A n / J n / Q n              the n-th delivery acked / rejected for good / returned
+               A n / J n / Q n / Z n        the n-th delivery acked / rejected for good / returned / drained
                B channel                    what was acked or rejected on this channel is durable
                X queue text                 a body that no producer wrote
     both       e session how time text      the connection ended
@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 from soak.topology import QUEUES
 
-ACKED, REJECTED, RETURNED = "acked", "rejected", "returned"
-CLOSED, TOLD, LOST, REFUSED = "closed", "told", "lost", "refused"
-KILL, TERM = "kill", "term"
+ACKED, REJECTED, RETURNED, DRAINED = "acked", "rejected", "returned", "drained"
+CLOSED, TOLD, LOST, REFUSED, CUT = "closed", "told", "lost", "refused", "cut"
+KILL, TERM, HASTY = "kill", "term", "hasty"
 CONFIRMED, NACKED, UNANSWERED = "confirmed", "nacked", "unanswered"
 
 
@@ -148,6 +148,7 @@ class _Reader:
             "s": self.session, "e": self.end, "P": self.published, "C": self.outcome(CONFIRMED),
             "N": self.outcome(NACKED), "U": self.outcome(UNANSWERED), "m": self.commit, "k": self.committed,
             "D": self.delivered, "A": self.fate(ACKED), "J": self.fate(REJECTED), "Q": self.fate(RETURNED),
+            "Z": self.fate(DRAINED),
             "B": self.barrier, "X": self.stranger, "G": self.stop, "L": self.depth,
         }
 
@@ -192,7 +193,7 @@ class _Reader:
 
     def barrier(self, row):
         for delivery in self.settled.pop(int(row), ()):
-            delivery.durable = delivery.fate in (ACKED, REJECTED)
+            delivery.durable = delivery.fate != RETURNED
 
     def stranger(self, row):
         queue, text = row.split(" ", 1)

@@ -1,19 +1,23 @@
 """Stops the broker at random moments and starts it again on the same ports and directory."""
 
 import random
+import signal
 import threading
+import time
 
 from harness.broker import STOP_WITHIN, BrokerFailure
 
 from soak.client import microseconds
-from soak.history import KILL, TERM, Writer
+from soak.history import HASTY, KILL, TERM, Writer
 
 #: Of a hundred kills so many are followed by another one while the broker recovers.
 KILLED_AGAIN = 25
 #: Seconds within which that other kill comes.
 RECOVERY = 0.15
+#: Seconds after SIGTERM within which a hasty stop kills.
+HASTE = 0.05
 #: The ways to stop.
-MODES = {KILL: (KILL,), TERM: (TERM,), "mixed": (KILL, KILL, TERM)}
+MODES = {KILL: (KILL,), TERM: (TERM,), HASTY: (HASTY,), "mixed": (KILL, KILL, KILL, TERM, HASTY)}
 
 
 class Killer:
@@ -43,7 +47,10 @@ class Killer:
         self.stops += 1
         self.writer.line("G", self.generation.value, way, microseconds())
         self.writer.flush()
-        if way == KILL:
+        if way == HASTY:
+            self.broker.send_signal(signal.SIGTERM)
+            time.sleep(self.random.uniform(0, HASTE))
+        if way in (KILL, HASTY):
             self.broker.kill()
         else:
             code = self.broker.terminate(within=STOP_WITHIN)

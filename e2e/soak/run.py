@@ -12,7 +12,7 @@ from soak.checker import Violation, judge, tally
 from soak.client import ANSWERED, DELIVERED, PATIENCE, PUBLISHED, REDELIVERED, Shared
 from soak.consumer import Consumer
 from soak.drain import Drain
-from soak.history import History
+from soak.history import TERM, History
 from soak.killer import Killer
 from soak.producer import ConfirmProducer, TransactionProducer
 from soak.topology import declare
@@ -23,7 +23,11 @@ FIRST_ANSWER = 20.0
 
 @dataclass
 class Plan:
-    """What to do; the seed decides what the clients and the killer do, not when the system lets them."""
+    """What to do; the seed decides what the clients and the killer do, not when the system lets them.
+
+    `pause` is seconds between two stops, `rate` messages a second of one producer, `cuts` how often
+    a second each consumer cuts its connection.
+    """
 
     home: Path
     seed: int = 1
@@ -35,6 +39,7 @@ class Plan:
     consumers: int = 2
     rate: float = 600.0
     window: int = 200
+    cuts: float = 0.0
     strict: bool = True
     queue_arguments: dict = field(default_factory=dict)
 
@@ -128,7 +133,7 @@ class _Run:
         plan, number = self.plan, 0
         kinds = ([("p", ConfirmProducer, (plan.rate, plan.window))] * plan.producers
                  + [("t", TransactionProducer, (plan.rate,))] * plan.transactional
-                 + [("c", Consumer, ())] * plan.consumers)
+                 + [("c", Consumer, (plan.cuts,))] * plan.consumers)
         for letter, kind, more in kinds:
             stop, group = ((self.stop_consuming, self.consumers) if kind is Consumer
                            else (self.stop_producing, self.producers))
@@ -174,8 +179,8 @@ class _Run:
         drain.take_all()
         self.killer.strike(again=False)
         drain.expect_nothing()
-        if "term" in self.killer.ways:
-            self.killer.stop("term")
+        if TERM in self.killer.ways:
+            self.killer.stop(TERM)
 
     def judge(self) -> list:
         """Reads what everyone wrote and judges it."""

@@ -4,7 +4,7 @@ import pytest
 
 from soak.checker import judge, tally
 from soak.history import History
-from soak.topology import ALL, DEAD, DIRECT, FAN_A, FAN_B, LEDGER, LOW, QUEUES, WORK
+from soak.topology import ALL, DEAD, DIRECT, FAN_A, FAN_B, LEDGER, LOW, QUEUES, RECEIPTS, WORK
 
 TO_DIRECT, TO_FAN, TO_LOW, TO_WORK, TO_LEDGER = 0, 1, 2, 4, 5
 
@@ -155,7 +155,7 @@ def test_survivor_of_a_kill_without_mark():
     assert violations(False, **clients) == []
 
 
-@pytest.mark.parametrize(("how", "found"), [("term", ["spurious"]), ("kill", [])])
+@pytest.mark.parametrize(("how", "found"), [("term", ["spurious"]), ("hasty", []), ("kill", [])])
 def test_mark_without_a_delivery(how, found):
     """After a clean stop only what was delivered is marked; after a kill everything is."""
     consumer = "s 1 2\n" + delivered(DIRECT, 1, 600, redelivered=1) + "A 0\n"
@@ -231,6 +231,38 @@ def test_second_entry_among_the_dead():
     assert violations(p1=confirmed(TO_WORK, 1), c2=first + only_dead, killer=KILLED) == ["unmarked", "unmarked"]
 
 
+def test_lost_on_the_way_on():
+    """What was acked in a transaction that passed it on must come out where it was passed on to."""
+    producer = "s 1 1\nP 1 5 1\nm 1\nk 1\n"
+    consumer = "s 1 1\n" + delivered(LEDGER, 1, 10) + "A 0\nB 1\n"
+    assert violations(p1=producer, c2=consumer) == ["lost"]
+    assert violations(p1=producer, c2=consumer + delivered(RECEIPTS, 1, 20, channel=2) + "A 1\n") == []
+    assert violations(p1=producer, drain="s 1 1\n" + delivered(LEDGER, 1, 10) + "Z 0\n") == []
+
+
+def test_passed_on_and_yet_still_there():
+    """Ack and passing on are one: the first commit cannot have left its receipt and not its ack."""
+    first = ("s 1 1\n" + delivered(LEDGER, 1, 10) + "A 0\n" + delivered(RECEIPTS, 1, 20, channel=2) + "A 1\nB 2\n"
+             + LOST + "s 2 2\n")
+    again = (delivered(LEDGER, 1, 600, session=2, channel=3, redelivered=1) + "A 2\nB 3\n"
+             + delivered(RECEIPTS, 1, 610, session=2, channel=4) + "A 3\n")
+    clients = {"p1": "s 1 1\nP 1 5 1\nm 1\nk 1\n", "c2": first + again, "killer": KILLED}
+    assert violations(**clients) == ["resurrected"]
+    assert violations(**clients | {"c2": clients["c2"].replace("B 2\n", "")}) == []
+
+
+def test_a_client_that_cut_its_connection():
+    """Its unread deliveries come back marked and late, and its last acks may be lost, but no ack that was vouched for."""
+    cut = "s 1 1\n" + delivered(DIRECT, 2, 10) + "A 0\n" + end(how="cut", time=15)
+    other = ("s 1 1\n" + delivered(DIRECT, 2, 20, redelivered=1) + "A 0\n"
+             + delivered(DIRECT, 1, 30, redelivered=1) + "A 1\n")
+    clients = {"p1": confirmed(TO_DIRECT, 1, 2), "c2": cut, "c3": other}
+    assert violations(**clients) == []
+    assert violations(**clients | {"c2": cut.replace("A 0\n", "A 0\nB 1\n")}) == ["doubled"]
+    fresh = other.replace(" 1 20", " 0 20")
+    assert violations(**clients | {"c3": fresh}) == ["unmarked"]
+
+
 def test_counts_and_answers():
     """Depths that do not agree, and publishes that were never answered."""
     assert violations(drain="s 1 1\nL 0 3 2 depth\nL 1 4 4 depth\n") == ["miscounted"]
@@ -240,6 +272,8 @@ def test_counts_and_answers():
 @pytest.mark.parametrize(("how", "time", "stop", "found"), [
     ("lost", 501, KILLED, []),
     ("told", 501, "G 1 term 500\n", []),
+    ("told", 501, "G 1 hasty 500\n", []),
+    ("cut", 100, KILLED, []),
     ("lost", 499, KILLED, ["dropped"]),
     ("told", 501, KILLED, ["dropped"]),
     ("refused", 501, KILLED, ["dropped"]),

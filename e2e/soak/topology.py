@@ -9,17 +9,17 @@ import zlib
 from typing import NamedTuple
 
 DIRECT, FAN_A, FAN_B, LOW, ALL = "soak.direct", "soak.fan-a", "soak.fan-b", "soak.topic-low", "soak.topic-all"
-WORK, DEAD, LEDGER, KEPT = "soak.work", "soak.dead", "soak.ledger", "soak.kept"
+WORK, DEAD, LEDGER, RECEIPTS, KEPT = "soak.work", "soak.dead", "soak.ledger", "soak.receipts", "soak.kept"
 FANOUT, TOPIC, GRAVE = "soak.fanout", "soak.topic", "soak.grave"
 
 #: Every queue; a history names a queue by its place here.
-QUEUES = (DIRECT, FAN_A, FAN_B, LOW, ALL, WORK, DEAD, LEDGER, KEPT)
+QUEUES = (DIRECT, FAN_A, FAN_B, LOW, ALL, WORK, DEAD, LEDGER, RECEIPTS, KEPT)
 #: Queues that nobody consumes before the end: what they hold lives through every kill.
 UNTOUCHED = (KEPT,)
-#: Queues whose consumers settle in transactions.
-TRANSACTED = (LEDGER,)
 #: Where a queue's rejected messages go.
 GRAVES = {WORK: DEAD}
+#: Where consumers publish, in the transaction of the ack, each message again that they took from a queue.
+PASSED_ON = {LEDGER: RECEIPTS}
 
 
 class Target(NamedTuple):
