@@ -65,7 +65,8 @@ pub trait Listener: Send + Sync {
     fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<bytes::Bytes, String>);
     /// The log has ended for good, for this reason: nothing more will become durable.
     fn failed(&self, why: &str);
-    /// A file that held changes of this object is sealed: append its State, under its lock.
+    /// A file that held changes of this object is sealed: append its State, under its lock, before this returns. If none
+    /// is appended the object is gone for good: what the log holds of it from earlier files is not told any more.
     fn checkpoint(&self, object: ObjectId);
     /// Which messages of `within` are still there, ascending.
     fn live(&self, object: ObjectId, within: SeqRange) -> Vec<SeqRange>;

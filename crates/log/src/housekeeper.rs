@@ -12,7 +12,7 @@ use crate::index::FileIndex;
 use crate::shared::Shared;
 use crate::varint;
 use narumq_model::{Lsn, ObjectId, Time};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -47,6 +47,8 @@ struct Round {
     done: Lsn,
     file: Arc<FileUse>,
     states: Vec<(ObjectId, Arc<FileUse>)>,
+    /// Objects that were asked and wrote none: they are gone, and so are their earlier States.
+    gone: Vec<ObjectId>,
 }
 
 impl Housekeeper {
@@ -96,7 +98,8 @@ impl Housekeeper {
     fn round(&mut self, file: &Arc<FileUse>, objects: &BTreeSet<ObjectId>) {
         let Some(listener) = self.shared.listener.get().cloned() else { return };
         objects.iter().for_each(|object| listener.checkpoint(*object));
-        self.carry(listener.as_ref(), objects);
+        let mut asked = self.carry(listener.as_ref(), objects);
+        asked.extend(objects);
         let mut data = Vec::new();
         varint::put(&mut data, file.number());
         let entry = Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&data);
@@ -111,12 +114,15 @@ impl Housekeeper {
         latch.wanted = latch.wanted.max(done);
         self.shared.wake_writer(&mut latch);
         drop(latch);
-        self.rounds.push(Round { done, file: file.clone(), states });
+        let wrote: HashSet<ObjectId> = states.iter().map(|(object, _)| *object).collect();
+        asked.retain(|object| !wrote.contains(object) && self.newest.contains_key(object));
+        self.rounds.push(Round { done, file: file.clone(), states, gone: asked });
     }
 
     /// Carries States forward out of files that hold nothing else that is wanted, the oldest first. What is carried is
     /// paid for by four times its bytes of changes, so that a log that nobody writes to comes to rest.
-    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) {
+    /// Returns the objects asked.
+    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) -> Vec<ObjectId> {
         let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
         let mut idle: Vec<_> = self
             .newest
@@ -126,15 +132,18 @@ impl Housekeeper {
             .collect();
         idle.sort_unstable();
         let mut before = self.shared.latch().state_bytes;
+        let mut asked = Vec::new();
         for (_, object) in idle {
             if self.carried.saturating_mul(4) > self.shared.latch().change_bytes {
-                return;
+                break;
             }
+            asked.push(object);
             listener.checkpoint(object);
             let after = self.shared.latch().state_bytes;
             self.carried += after - before;
             before = after;
         }
+        asked
     }
 
     /// Ends rounds that have become durable and retires dead files.
@@ -149,6 +158,11 @@ impl Housekeeper {
             });
             for (object, file) in round.states {
                 if let Some(old) = self.newest.insert(object, file) {
+                    old.states.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
+            for object in round.gone {
+                if let Some(old) = self.newest.remove(&object) {
                     old.states.fetch_sub(1, Ordering::AcqRel);
                 }
             }
