@@ -20,6 +20,8 @@ use narumq_model::{Epoch, Lsn, Time, WriterId};
 pub const BLOCK: usize = 4096;
 /// Bytes of a chunk's header.
 pub const HEADER: usize = 104;
+/// LSNs and epochs stay far below what could overflow; a chunk that says otherwise is none.
+const NUMBERS: u64 = 1 << 62;
 const MAGIC: u32 = u32::from_le_bytes(*b"NRQ1");
 
 /// CRC32C (Castagnoli).
@@ -124,7 +126,8 @@ impl ChunkHeader {
             && HEADER as u64 + u64::from(header.head_len) <= u64::from(header.bodies_off)
             && u64::from(header.bodies_off).checked_add(header.body_len)? <= u64::from(header.len)
             && (header.kind == ChunkKind::Footer || header.entries > 0 && header.first_lsn > Lsn(0))
-            && header.first_lsn.0.checked_add(header.entries.into()).is_some();
+            && header.first_lsn.0 < NUMBERS
+            && header.epoch.0 < NUMBERS;
         sane.then_some(header)
     }
 

@@ -85,6 +85,10 @@ impl<'a> Recovery<'a> {
         if let Some((_, named)) = stray {
             committed = committed.max(named);
         }
+        if let Some(number) = present.keys().last().filter(|_| scans.is_empty()) {
+            let what = "a round is said to cover the last file".into();
+            return Err(OpenError::Damaged { file: name(*number), offset: 0, what });
+        }
         let before = before_gap(&mut scans);
         let (mut scans, mut ended) = self.find_end(scans, committed, &ends, &footers, stray)?;
         let rounded = by_footers.max(scans.iter().flat_map(|s| self.rounds(s)).max());
@@ -338,7 +342,10 @@ impl<'a> Recovery<'a> {
                 let last = scans.iter().rfind(|s| s.file.used.number() == ended.file);
                 match stray.filter(|(_, named)| *named > ended.lsn) {
                     Some((number, _)) => (name(number), 0, "its first chunk is unreadable"),
-                    None => (name(ended.file), last.map_or(0, |s| s.stopped), "a chunk is unreadable"),
+                    None => {
+                        let at = last.or(scans.first()).map_or((0, 0), |s| (s.file.used.number(), s.stopped));
+                        (name(at.0), at.1, "a chunk is unreadable")
+                    }
                 }
             });
             let what = format!("{what}, yet entry {committed} had been committed (found up to {})", ended.lsn);

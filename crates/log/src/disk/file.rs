@@ -30,7 +30,11 @@ pub struct FileDisk {
 impl FileDisk {
     /// The directory at `root`, made if absent. `Direct` falls back to `Buffered` where the file system refuses it.
     pub fn open(root: &Path, path: WritePath) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
+        if !root.is_dir() {
+            fs::create_dir_all(root)?;
+            // The directory itself must be there after a power cut.
+            root.ancestors().skip(1).filter(|p| p.is_dir()).try_for_each(|p| fs::File::open(p)?.sync_all())?;
+        }
         let disk = Self { root: root.to_owned(), path };
         Ok(if path == WritePath::Direct && !disk.can_direct() {
             Self { path: WritePath::Buffered, ..disk }
