@@ -114,6 +114,30 @@ fn an_error_of_a_sync_ends_the_log_though_later_syncs_succeed() {
 }
 
 #[test]
+fn what_a_start_accepts_after_a_failed_sync_is_made_durable_again() {
+    let mut accepted = 0;
+    for at in 20..50 {
+        let scene = Scene::new(Plan { sync_error_at: Some(at), ..Plan::default() });
+        let Some(world) = fails(&scene) else { continue };
+        world.close();
+        // The same machine, no power cut: reads still see what the failed sync dropped, and a sync would not write it.
+        let promised = scene.durable.load(Ordering::SeqCst);
+        let world = scene.open(&small()).unwrap();
+        let ended = world.log.ended().lsn;
+        accepted += u64::from(ended.0 > promised);
+        world.kill();
+        scene.durable.fetch_max(ended.0, Ordering::SeqCst);
+        for seed in 0..5 {
+            let disk = scene.disk.after_power_cut(seed, Plan::default());
+            let durable = Arc::new(AtomicU64::new(scene.durable.load(Ordering::SeqCst)));
+            let after = Scene { disk, history: scene.history.fork(), durable };
+            after.open(&small()).unwrap_or_else(|e| panic!("sync {at}, seed {seed}: {e:?}")).close();
+        }
+    }
+    assert!(accepted > 3, "{accepted} starts found more than had been promised");
+}
+
+#[test]
 fn a_full_device_ends_the_log_and_loses_nothing_told() {
     let scene = Scene::new(Plan { capacity: Some(200 << 10), ..Plan::default() });
     let world = until_failure(&scene, &small());

@@ -57,7 +57,7 @@ fn what_is_found_at_every_start_is_what_the_model_holds() {
 #[test]
 fn small_messages_of_many_objects() {
     for seed in 100..100 + times("NARUMQ_MODEL_SEEDS", 3) {
-        run(seed, 12, 3000, 60, 60, false);
+        run(seed, 8, 2500, 60, 60, false);
     }
 }
 
