@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock and starts threads")]
 
 use narumq_log::disk::file::{FileDisk, WritePath};
-use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run};
+use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, StoredMessage};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::error::Error;
 use std::path::Path;
@@ -34,7 +34,8 @@ impl Listener for Tell {
     fn live(&self, _: ObjectId, _: SeqRange) -> Vec<SeqRange> {
         Vec::new()
     }
-    fn moved(&self, _: ObjectId, _: &[Seq], _: u64) {}
+    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
 
 struct Nothing;
