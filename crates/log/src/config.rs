@@ -57,7 +57,8 @@ pub struct Given {
 
 /// Who is told of completions. Called on the log's threads, without any of its locks held.
 pub trait Listener: Send + Sync {
-    /// Everything up to here is durable.
+    /// Everything up to here is durable. It never goes back; the same is told again when the disk's space becomes short or
+    /// is there again.
     fn durable(&self, lsn: Lsn);
     /// A read has ended.
     fn read_done(&self, done: ReadDone);

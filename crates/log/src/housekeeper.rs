@@ -200,11 +200,9 @@ impl Housekeeper {
     fn watch_space(&self) {
         if let Ok(free) = self.shared.files.disk.free_bytes() {
             let low = free < self.shared.options.disk_reserve;
-            if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low
-                && let Some(listener) = self.shared.listener.get()
-            {
+            if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low {
                 // Whoever waits for the disk looks at its space too.
-                listener.durable(self.shared.durable());
+                self.shared.tell_again();
             }
         }
     }

@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     /// The log is being ended: what can wait for the next start does.
     pub(crate) ending: AtomicBool,
     look_at: AtomicU64,
+    telling: Mutex<()>,
     failure: OnceLock<String>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
     pub(crate) reads: Mutex<Option<Sender<Request>>>,
@@ -49,6 +50,7 @@ impl Shared {
             low_on_disk: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             look_at: AtomicU64::new(0),
+            telling: Mutex::new(()),
             failure: OnceLock::new(),
             listener: OnceLock::new(),
             reads: Mutex::new(None),
@@ -111,10 +113,17 @@ impl Shared {
     }
 
     pub(crate) fn tell_durable(&self, lsn: Lsn) {
-        if self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0
-            && let Some(listener) = self.listener.get()
-        {
-            listener.durable(lsn);
+        if self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0 {
+            self.tell_again();
+        }
+    }
+
+    /// Tells the durable LSN, whatever was told last: whoever waits for the log is to look again.
+    pub(crate) fn tell_again(&self) {
+        // Two threads tell; what one has told must not be taken back by the other.
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = self.listener.get() {
+            listener.durable(self.durable());
         }
     }
 

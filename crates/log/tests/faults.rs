@@ -150,6 +150,7 @@ fn a_reserve_is_seen_before_the_device_is_full() {
     let options = Options { disk_reserve: 700 << 10, ..small() };
     let mut world = scene.open(&options).unwrap();
     assert!(!world.log.low_on_disk());
+    world.space_changes = 10;
     let object = world.object(1);
     let mut last = Lsn(0);
     for _ in 0..140 {

@@ -51,6 +51,8 @@ pub struct World {
     pub gate: Arc<Gate>,
     /// How many entries recovery told one by one.
     pub found: usize,
+    /// How often space may have become short or returned.
+    pub space_changes: u64,
 }
 
 fn wrong(what: String) -> WorldError {
@@ -95,7 +97,15 @@ impl World {
         let found = restore.kinds.len();
         *ear.objects.lock().unwrap() = objects.clone();
         log.start(ear.clone()).map_err(|e| wrong(e.to_string()))?;
-        Ok(Self { log, ear, objects: objects.into_values().collect(), history: history.clone(), gate, found })
+        Ok(Self {
+            log,
+            ear,
+            objects: objects.into_values().collect(),
+            history: history.clone(),
+            gate,
+            found,
+            space_changes: 0,
+        })
     }
 
     /// The object with this id, made if it is not there.
@@ -244,6 +254,7 @@ impl World {
     pub fn close(self) {
         self.log.close(Time(9));
         *self.ear.log.lock().unwrap() = None;
+        self.ear.check(self.space_changes);
     }
 
     /// Ends the log as a kill of the process does: what was written stays, nothing else happens.
@@ -251,6 +262,7 @@ impl World {
         self.gate.kill();
         self.log.close(Time(9));
         *self.ear.log.lock().unwrap() = None;
+        self.ear.check(self.space_changes);
     }
 }
 
