@@ -70,7 +70,7 @@ impl Admin {
 
 impl Door for Admin {
     fn name(&self) -> &'static str {
-        "admin"
+        "http"
     }
 
     fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
