@@ -10,6 +10,7 @@
 mod arguments;
 mod auth;
 mod channel;
+mod channels;
 pub mod codec;
 mod commands;
 mod confirms;
@@ -19,8 +20,10 @@ mod deaths;
 mod delivery;
 mod equivalence;
 mod error;
+mod events;
 mod flow;
 mod heartbeat;
+mod input;
 mod limits;
 mod link;
 mod listing;
@@ -29,6 +32,7 @@ mod names;
 mod publish;
 mod routes;
 mod session;
+mod slots;
 mod traits;
 mod unsettled;
 

@@ -46,7 +46,7 @@ impl AmqpSession {
         let Some(link) = self.link.as_mut().filter(|link| link.changed) else { return };
         link.changed = false;
         let mut channels: Vec<ChannelListing> =
-            self.channels.values().filter(|channel| !channel.closing).map(|channel| listed(channel)).collect();
+            self.channels.iter().filter(|channel| !channel.closing).map(listed).collect();
         channels.sort_unstable_by_key(|channel| channel.number);
         let state = if link.brake.is_blocked() { "blocked" } else { "running" };
         cx.broker.update_listing(self.id, |listing| {

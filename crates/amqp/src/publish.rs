@@ -165,8 +165,7 @@ fn enter(
         traits.apply(&mut message, cx.turn.now);
         if let Some(transaction) = &mut channel.transaction {
             let route = route.get().clone();
-            transaction.publish(route, message, publish.mandatory && !routed);
-            return Ok(());
+            return transaction.publish(route, message, publish.mandatory && !routed);
         }
         if routed {
             published = cx.broker.publish(route.get(), message, cx.turn);

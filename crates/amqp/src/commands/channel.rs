@@ -28,7 +28,7 @@ impl AmqpSession {
             let text = format!("number of channels opened ({open}) has reached the negotiated channel_max ({max})");
             return Err(Refused::new(Code::NotAllowed, text));
         }
-        self.channels.insert(number, Box::new(Channel::new(number)));
+        self.channels.insert(Channel::new(number));
         cx.turn.counts.channels_opened += 1;
         if let Some(link) = &mut self.link {
             link.changed = true;
@@ -39,7 +39,7 @@ impl AmqpSession {
 
     /// The client closes a channel. Confirms that wait for the disk go with the answer, which waits for it, too.
     pub(crate) fn close_channel(&mut self, number: u16, cx: &mut Context<'_>) {
-        let (Some(link), Some(mut channel)) = (&mut self.link, self.channels.remove(&number)) else { return };
+        let (Some(link), Some(mut channel)) = (&mut self.link, self.channels.remove(number)) else { return };
         channel.end(link, cx);
         cx.turn.counts.channels_closed += 1;
         link.changed = true;
@@ -53,7 +53,7 @@ impl AmqpSession {
 
     /// We close a channel: what comes on it is thrown away until the client has said so, too.
     pub(crate) fn refuse_channel(&mut self, number: u16, refused: &Refused, method: MethodId, cx: &mut Context<'_>) {
-        let (Some(link), Some(channel)) = (&mut self.link, self.channels.get_mut(&number)) else { return };
+        let (Some(link), Some(channel)) = (&mut self.link, self.channels.get_mut(number)) else { return };
         channel.end(link, cx);
         cx.turn.counts.channels_closed += 1;
         link.changed = true;
@@ -77,7 +77,7 @@ impl AmqpSession {
         method: &Method<'_>,
         cx: &mut Context<'_>,
     ) -> Result<bool, Refused> {
-        let channel = self.channels.get(&number).map(|channel| channel.closing);
+        let channel = self.channels.get(number).map(|channel| channel.closing);
         match (channel, method) {
             (None, Method::ChannelOpen(_)) => self.open_channel(number, cx)?,
             // Late words about a channel that both ends have closed.
@@ -87,7 +87,7 @@ impl AmqpSession {
                 return Err(Refused::new(Code::ChannelError, "second 'channel.open' seen"));
             }
             (Some(false), Method::ChannelClose(_)) => self.close_channel(number, cx),
-            (Some(true), Method::ChannelCloseOk(_)) => drop(self.channels.remove(&number)),
+            (Some(true), Method::ChannelCloseOk(_)) => drop(self.channels.remove(number)),
             // Both ends close at once: each answers the other.
             (Some(true), Method::ChannelClose(_)) => {
                 write_method(cx.out.lane(number.into()), number, &ChannelCloseOk);

@@ -172,8 +172,9 @@ impl AmqpSession {
         let mut wait = Lsn(0);
         cx.broker.unregister(link.id);
         cx.turn.counts.connections_closed += 1;
-        cx.turn.counts.channels_closed += self.channels.values().filter(|channel| !channel.closing).count() as u64;
-        for (number, mut channel) in self.channels.drain() {
+        cx.turn.counts.channels_closed += self.channels.iter().filter(|channel| !channel.closing).count() as u64;
+        for mut channel in self.channels.take_all() {
+            let number = channel.number;
             if !channel.closing {
                 channel.end(link, cx);
                 if channel.tell_confirms(cx.broker.durable(), cx) && in_order {

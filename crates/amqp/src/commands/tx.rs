@@ -8,7 +8,7 @@ use crate::link::Link;
 use crate::unsettled::Unsettled;
 use narumq_broker::{Outcome, Route, TxPublish, TxSettle};
 use narumq_door::Context;
-use narumq_model::{Lsn, Message};
+use narumq_model::{Lsn, Message, limits::GROUP_BYTES_MAX};
 use std::sync::atomic::Ordering;
 
 /// What a channel has asked for since the last commit or rollback.
@@ -18,16 +18,27 @@ pub(crate) struct Transaction {
     /// Mandatory messages that no queue takes.
     unroutable: Vec<Message>,
     settled: Vec<(Unsettled, Outcome)>,
+    /// What the publishes come to in the log, about.
+    bytes: u64,
 }
+
+/// What each publish costs beside its bytes.
+const PUBLISH_BYTES: u64 = 256;
 
 impl Transaction {
     /// A message to be published at the commit.
-    pub(crate) fn publish(&mut self, route: Route, message: Message, give_back: bool) {
+    pub(crate) fn publish(&mut self, route: Route, message: Message, give_back: bool) -> Result<(), Refused> {
+        let copies = route.queues().max(1) as u64;
+        self.bytes += copies * (message.memory() as u64 + PUBLISH_BYTES);
+        if self.bytes > GROUP_BYTES_MAX {
+            return Err(Refused::failed(format!("transaction is larger than {GROUP_BYTES_MAX} bytes")));
+        }
         if give_back {
             self.unroutable.push(message);
         } else if route.queues() > 0 {
             self.publishes.push(TxPublish { route, message });
         }
+        Ok(())
     }
 
     /// Deliveries to be settled at the commit.
@@ -58,7 +69,7 @@ fn begun(channel: &mut Channel) -> Result<Transaction, Refused> {
 
 /// `tx.commit`
 pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_>) -> Result<(), Refused> {
-    let Transaction { publishes, unroutable, settled } = begun(channel)?;
+    let Transaction { publishes, unroutable, settled, .. } = begun(channel)?;
     let consumed = settled.iter().filter(|(delivery, _)| delivery.consumer.is_some()).count() as i64;
     let before = channel.shared.fetch_add(consumed, Ordering::Relaxed);
     let settles = grouped(channel, settled);
