@@ -1,4 +1,4 @@
-//! What any disk must give a log, and any log its users: one battery over memory, a disk that could fail, and real files.
+//! What every log must do, on every disk: one battery, run in memory, on a disk that can fail, and on real files.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
