@@ -7,13 +7,13 @@ mod common;
 use common::history::{History, Origin};
 use common::restore::Restore;
 use common::world::{World, WorldError};
-use common::{contents, given, small};
+use common::{contents, eventually, given, small};
 use narumq_log::disk::Disk;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
 use narumq_log::{Log, OpenError, ReadRequest, Walk};
-use narumq_model::{ObjectId, Seq, SeqRange, Time};
+use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const BLOCK: u64 = 4096;
 
@@ -29,6 +29,10 @@ struct Left {
 }
 
 impl Left {
+    fn new() -> Self {
+        Self { disk: FaultyDisk::new(Plan::default()), history: Arc::default(), durable: Arc::default() }
+    }
+
     fn open(&self) -> Result<World, WorldError> {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         World::open(&disk, &small(), 77, &self.history, &self.durable)
@@ -51,7 +55,7 @@ impl Left {
 
 /// A log of at least so many messages, all still wanted, each synced alone, killed with some chunks in the last file.
 fn left(messages: u64, len: u32) -> Left {
-    let left = Left { disk: FaultyDisk::new(Plan::default()), history: Arc::default(), durable: Arc::default() };
+    let left = Left::new();
     let mut world = left.open().unwrap();
     let objects = [world.object(1), world.object(2)];
     let (mut file, mut in_file) = (0, 0);
@@ -232,4 +236,57 @@ fn names_that_are_no_log_files_are_left_alone() {
     for odd in ["bac.log", "notes.txt", "00000000000000AB.log", "+000000000000001.log"] {
         assert_eq!(left.disk.bytes(odd), [1; 10]);
     }
+}
+
+/// Blocks of a file that begin like chunks of another use of it than the first one.
+fn stale(bytes: &[u8]) -> usize {
+    bytes.chunks_exact(BLOCK as usize).filter(|b| b.starts_with(b"NRQ1") && b[32..40] != bytes[32..40]).count()
+}
+
+#[test]
+fn old_chunks_behind_the_new_end_and_a_file_never_rewritten_are_not_replayed() {
+    let scene = Left::new();
+    let mut world = scene.open().unwrap();
+    let object = world.object(1);
+    // Fills files and empties them until the open one is a reused one with old chunks behind its end, and a spare waits.
+    let mut scene = scene;
+    let mut found = None;
+    eventually("a reused file is the open one", || {
+        let mut lsn = Lsn(0);
+        for _ in 0..3 {
+            lsn = world.put(std::slice::from_ref(&object), 2500);
+        }
+        let seqs: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
+        world.take(&object, &seqs[1..]);
+        world.take(&object, &seqs[..1]);
+        assert!(world.sync(lsn));
+        // What a kill at this moment would leave, and had promised.
+        let promised = scene.durable.load(Ordering::SeqCst);
+        let left = scene.disk.after_kill(Plan::default());
+        let names = left.list().unwrap();
+        let last = names.iter().filter(|n| n.ends_with(".log")).max().unwrap();
+        let old = stale(&left.bytes(last));
+        let spare = names.iter().any(|n| n.ends_with(".spare"));
+        if old <= 3 || !spare {
+            return Err(format!("{old} old chunks in {last} of {names:?}"));
+        }
+        found = Some((left, promised));
+        Ok(())
+    });
+    world.kill();
+    let (left, promised) = found.unwrap();
+    scene.disk = left;
+    scene.durable.store(promised, Ordering::SeqCst);
+    let names = scene.disk.list().unwrap();
+    let last = names.iter().filter(|n| n.ends_with(".log")).max().unwrap().clone();
+    // A spare was taken for the next file and its first chunk never came.
+    let spare = names.iter().find(|n| n.ends_with(".spare")).unwrap();
+    let next = u64::from_str_radix(last.strip_suffix(".log").unwrap(), 16).unwrap() + 1;
+    scene.disk.rename(spare, &name(next)).unwrap();
+    scene.disk.sync_names().unwrap();
+    let world = scene.open().unwrap();
+    assert!(world.found < 200, "{} entries told", world.found);
+    world.close();
+    scene.disk = scene.disk.after_kill(Plan::default());
+    scene.open().unwrap().close();
 }

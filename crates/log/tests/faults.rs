@@ -31,9 +31,6 @@ impl Scene {
     fn new(plan: Plan) -> Self {
         Self { disk: FaultyDisk::new(plan), history: Arc::default(), durable: Arc::default() }
     }
-    fn with(self, disk: FaultyDisk) -> Self {
-        Self { disk, ..self }
-    }
     fn open(&self, options: &Options) -> Result<World, WorldError> {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         World::open(&disk, options, 3, &self.history, &self.durable)
@@ -234,45 +231,6 @@ fn a_torn_chunk_before_one_that_names_it_committed_is_damage() {
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("opened over a hole"),
     }
-}
-
-#[test]
-fn old_chunks_behind_the_new_end_and_a_file_never_rewritten_are_not_replayed() {
-    let scene = Scene::new(Plan::default());
-    let mut world = scene.open(&small()).unwrap();
-    let object = world.object(1);
-    // Fills files, empties them, so that they are reused under new numbers with their old chunks behind the new end.
-    for round in 0..6 {
-        let mut last = Lsn(0);
-        for _ in 0..60 {
-            last = world.put(std::slice::from_ref(&object), 2500);
-        }
-        let seqs: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
-        world.take(&object, &seqs);
-        assert!(world.sync(last), "round {round}");
-    }
-    let lsn = world.put(std::slice::from_ref(&object), 100);
-    assert!(world.sync(lsn));
-    eventually("a dead file waits for reuse", || {
-        let spare = scene.disk.list().unwrap().iter().any(|n| n.ends_with(".spare"));
-        spare.then_some(()).ok_or_else(|| format!("{:?}", scene.disk.list()))
-    });
-    world.kill();
-    let names = scene.disk.list().unwrap();
-    let last = names.iter().filter(|n| n.ends_with(".log")).max().unwrap().clone();
-    let stale = scene.disk.bytes(&last).chunks(BLOCK).filter(|b| b.starts_with(b"NRQ1")).count();
-    assert!(stale > 3, "the last file is a reused one: {stale} blocks look like chunks");
-    // A spare was taken for the next file and its first chunk never came.
-    let spare = names.iter().find(|n| n.ends_with(".spare")).unwrap();
-    let next = u64::from_str_radix(last.strip_suffix(".log").unwrap(), 16).unwrap() + 1;
-    scene.disk.rename(spare, &name(next)).unwrap();
-    scene.disk.sync_names().unwrap();
-    let scene = Scene { durable: scene.durable.clone(), history: scene.history.clone(), disk: scene.disk.clone() };
-    let world = scene.open(&small()).unwrap();
-    assert!(world.found < 200, "{} entries told", world.found);
-    world.close();
-    let disk = scene.disk.after_kill(Plan::default());
-    scene.with(disk).open(&small()).unwrap().close();
 }
 
 #[test]
