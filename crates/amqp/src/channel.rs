@@ -138,6 +138,7 @@ impl Channel {
     pub(crate) fn published(&mut self, link: &mut Link, published: Published, cx: &mut Context<'_>) {
         let Published { lsn, refused } = published;
         self.last_lsn = self.last_lsn.max(lsn);
+        link.written = link.written.max(lsn);
         let Some(confirms) = &mut self.confirms else { return };
         cx.turn.counts.received_confirm += 1;
         confirms.published(lsn, refused);

@@ -47,7 +47,7 @@ impl Link {
         }
         self.brake.congested = self.brake.published && cx.broker.congested();
         if self.brake.congested {
-            cx.turn.want_sync(self.waiting);
+            cx.turn.want_sync(self.written);
         }
         self.apply_pressure(cx);
     }

@@ -57,6 +57,8 @@ pub(crate) struct Link {
     pub(crate) acking: Vec<u16>,
     /// The highest LSN that a confirm waits for.
     pub(crate) waiting: Lsn,
+    /// The last thing that it published to the log.
+    pub(crate) written: Lsn,
     /// What the session has been told to be durable.
     pub(crate) durable: Lsn,
     /// Cancelled consumers whose last deliveries are still on their way.
@@ -99,6 +101,7 @@ impl Link {
             confirming: Vec::new(),
             acking: Vec::new(),
             waiting: Lsn(0),
+            written: Lsn(0),
             durable: Lsn(0),
             cancelling: 0,
             get: None,
@@ -136,7 +139,7 @@ impl Link {
     /// The highest LSN that confirms or congestion wait for.
     pub(crate) fn waits_for(&self) -> Option<Lsn> {
         if self.brake.congested {
-            return Some(self.waiting);
+            return Some(self.written);
         }
         (self.waiting > self.durable).then_some(self.waiting)
     }

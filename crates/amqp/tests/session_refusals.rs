@@ -6,6 +6,7 @@ mod session_support;
 use narumq_amqp::Settings as DoorSettings;
 use narumq_amqp::codec::*;
 use narumq_broker::Settings;
+use session_support::refusals::{closed, one, refused};
 use session_support::*;
 
 fn arguments(fill: impl FnOnce(&mut TableWriter<'_>)) -> Vec<u8> {

@@ -4,6 +4,7 @@
 mod session_support;
 
 use narumq_amqp::codec::*;
+use session_support::refusals::{closed, one, refused};
 use session_support::*;
 
 fn frame(kind: u8, channel: u16, payload: &[u8], end: u8) -> Vec<u8> {

@@ -4,11 +4,10 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 mod disk;
-mod refusals;
+pub mod refusals;
 mod words;
 
 pub use disk::GateDisk;
-pub use refusals::{closed, one, refused};
 pub use words::words;
 
 use core::net::{Ipv4Addr, SocketAddr};
