@@ -1,5 +1,4 @@
 //! Sessions of the door over a broker in memory, driven by frames, without sockets or clocks of their own.
-#![allow(unused_imports, reason = "each test file uses another part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "no test file uses all of it")]
 
