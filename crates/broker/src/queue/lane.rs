@@ -156,11 +156,14 @@ impl Lane {
         }
     }
 
-    /// What comes next from the disk, if nothing but `near` bytes in memory stand before it.
+    /// What comes next from the disk, if nothing but `near` bytes in memory stand before it, taking all for as large as the
+    /// first: asked at every step, so nothing is summed up.
     pub(crate) fn next_cold(&self, near: usize) -> Option<NextCold<'_>> {
         let next = match (self.stretches.front()?, self.stretches.get(1)) {
             (Stretch::Ram(ram), Some(next))
-                if ram.len() <= 16 || ram.iter().map(|r| r.message.memory()).take(4096).sum::<usize>() <= near =>
+                if ram.len() <= 16
+                    || (self.memory <= near.saturating_mul(8)
+                        && ram.front().is_some_and(|r| ram.len() * r.message.memory() <= near)) =>
             {
                 next
             }
