@@ -12,9 +12,7 @@ use crate::turn::Turn;
 use crate::users::{Account, Users};
 use bytes::Bytes;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{
-    Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, StoredMessage, varint,
-};
+use narumq_log::{Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, varint};
 use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -65,6 +63,8 @@ pub enum OpenError {
     Log(narumq_log::OpenError),
     /// An entry of the log cannot be read, although its checksum holds: it is of another version.
     Entry(Lsn),
+    /// Messages of this queue that had been promised lie in no file that can be read: which, and how many in all.
+    Lost(ObjectId, SeqRange, u64),
     /// A thread cannot be started.
     Thread(std::io::Error),
 }
@@ -74,6 +74,11 @@ impl fmt::Display for OpenError {
         match self {
             Self::Log(error) => error.fmt(f),
             Self::Entry(lsn) => write!(f, "entry {lsn} of the log is of a version that this broker does not know"),
+            Self::Lost(queue, first, count) => write!(
+                f,
+                "{count} messages of queue {queue} lie in no file of the log that can be read, the first from {} to {}",
+                first.first, first.last
+            ),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -89,6 +94,22 @@ struct Found {
     covered: Lsn,
     next_object: u64,
     unreadable: Option<Lsn>,
+}
+
+impl Found {
+    /// Every message that should be there lies in a file.
+    fn nothing_lost(&self) -> Result<(), OpenError> {
+        let queues = self.records.values().filter_map(|record| match record {
+            Record::Queue(_, definition) => self.queues.get_key_value(&definition.id),
+            _ => None,
+        });
+        for (id, queue) in queues {
+            if let Some((first, count)) = queue.lost() {
+                return Err(OpenError::Lost(*id, first, count));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Recover for Found {
@@ -196,6 +217,7 @@ impl Broker {
         if let Some(lsn) = found.unreadable {
             return Err(OpenError::Entry(lsn));
         }
+        found.nothing_lost()?;
         let core = Arc::new(Core::new(log.clone(), settings.workers));
         let broker = Arc::new(Self {
             core: core.clone(),
@@ -395,15 +417,18 @@ impl Listener for Told {
         }
     }
 
-    fn live(&self, object: ObjectId, within: SeqRange) -> Vec<SeqRange> {
-        self.core.queue(object).map_or_else(Vec::new, |queue| queue.lock().live(within))
+    fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
+        self.core.queue(object).map_or_else(Vec::new, |queue| {
+            let state = queue.lock();
+            if state.deleted { Vec::new() } else { state.live_in(file) }
+        })
     }
 
-    fn relocate(&self, object: ObjectId, from: u64, messages: &[StoredMessage]) {
+    fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
         if let Some(queue) = self.core.queue(object) {
             let mut state = queue.lock();
             if !state.deleted {
-                state.relocate(&queue, &self.core, from, messages);
+                state.moved(from, to, spans);
             }
         }
     }

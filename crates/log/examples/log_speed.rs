@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock and starts threads")]
 
 use narumq_log::disk::file::{FileDisk, WritePath};
-use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, StoredMessage};
+use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::error::Error;
 use std::path::Path;
@@ -31,10 +31,10 @@ impl Listener for Tell {
             log.append(&Entry::new(Kind::State, object, Time(0)).with_data(b"state"));
         }
     }
-    fn live(&self, _: ObjectId, _: SeqRange) -> Vec<SeqRange> {
+    fn live(&self, _: ObjectId, _: u64) -> Vec<SeqRange> {
         Vec::new()
     }
-    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn moved(&self, _: ObjectId, _: u64, _: &Arc<FileUse>, _: &[SeqRange]) {}
     fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
 

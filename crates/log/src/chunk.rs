@@ -14,6 +14,7 @@
 //! ```
 //! A chunk starts at a multiple of 4 KiB. Heads precede bodies; each head carries its own body's CRC.
 
+use crate::files::SURVIVOR;
 use narumq_model::{Epoch, Lsn, Time, WriterId};
 
 /// Alignment of chunks and of the buffers they are written from.
@@ -79,6 +80,7 @@ impl ChunkHeader {
         chunk[0..4].copy_from_slice(&MAGIC.to_le_bytes());
         chunk[4] = 1;
         chunk[5] = self.kind as u8;
+        chunk[6] = u8::from(self.file & SURVIVOR != 0);
         chunk[12..16].copy_from_slice(&self.writer.0.to_le_bytes());
         for (at, n) in [(16, self.epoch.0), (24, self.file), (32, self.generation), (40, self.number)] {
             chunk[at..at + 8].copy_from_slice(&n.to_le_bytes());
@@ -127,6 +129,7 @@ impl ChunkHeader {
             && u64::from(header.bodies_off).checked_add(header.body_len)? <= u64::from(header.len)
             && (header.kind == ChunkKind::Footer || header.entries > 0 && header.first_lsn > Lsn(0))
             && header.first_lsn.0 < NUMBERS
+            && (block[6], block[7]) == (u8::from(header.file & SURVIVOR != 0), 0)
             && header.epoch.0 < NUMBERS;
         sane.then_some(header)
     }

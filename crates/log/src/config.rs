@@ -1,7 +1,8 @@
 //! The settings of a log and what it is given from outside: disk, randomness, whom to tell.
 
 use crate::disk::Disk;
-use crate::reader::{ReadDone, StoredMessage};
+use crate::files::FileUse;
+use crate::reader::ReadDone;
 use narumq_model::{Durability, Lsn, ObjectId, SeqRange, WriterId};
 use std::sync::Arc;
 
@@ -22,8 +23,11 @@ pub struct Options {
     pub idle_sync_ms: u64,
     /// Bytes on their way to the disk above which publishers wait.
     pub pending_bytes_max: u64,
-    /// Free bytes of the disk below which publishers are blocked.
+    /// Free bytes of the disk below which publishers are blocked; more if files and States are large. 0 = never blocked.
     pub disk_reserve: u64,
+    /// A file that is mostly dead is emptied if little has changed in it for this time, in milliseconds, or since another
+    /// file was sealed.
+    pub settle_ms: u64,
     /// Whether the next file is filled with zeros ahead of its use, on a thread of its own.
     pub prefill: bool,
     /// For the test that shows why answers wait for the durable LSN: tells the written one as durable.
@@ -41,6 +45,7 @@ impl Default for Options {
             idle_sync_ms: 50,
             pending_bytes_max: 8 << 20,
             disk_reserve: 256 << 20,
+            settle_ms: 10_000,
             prefill: true,
             confirm_at_written: false,
         }
@@ -69,8 +74,9 @@ pub trait Listener: Send + Sync {
     /// A file that held changes of this object is sealed: append its State, under its lock, before this returns. If none
     /// is appended the object is gone for good: what the log holds of it from earlier files is not told any more.
     fn checkpoint(&self, object: ObjectId);
-    /// Which messages of `within` are still there, ascending.
-    fn live(&self, object: ObjectId, within: SeqRange) -> Vec<SeqRange>;
-    /// These messages of a queue, ascending, lie in a file that is mostly dead: append copies of those still wanted there.
-    fn relocate(&self, object: ObjectId, from: u64, messages: &[StoredMessage]);
+    /// Which messages of this object that lie in `file` are still wanted, ascending and not overlapping.
+    fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange>;
+    /// All messages of this object that lie in file `from` within these spans and are still wanted lie in `to` from now
+    /// on: count them there, and no longer in `from`.
+    fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]);
 }

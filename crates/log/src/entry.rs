@@ -15,11 +15,12 @@
 //!       10 body         varint offset from the chunk's first body byte, varint length, u32 CRC32C of the body
 //!       11 data         varint length, bytes: what the kind wants (names and envelope, ranges, definitions, State)
 //!       12 slot         u16
+//!       13 lsn          varint: the entry's LSN where its chunk does not tell it (survivor files)
 //! ```
 //! An enqueue without options costs 21 to 26 bytes beside its names.
 
 use crate::varint;
-use narumq_model::{FormatId, ObjectId, Seq, Slot, Time};
+use narumq_model::{FormatId, Lsn, ObjectId, Seq, Slot, Time};
 
 /// What an entry says. The numbers are the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +119,8 @@ pub struct Entry<'a> {
     pub format: FormatId,
     /// How many property bytes.
     pub props_len: u32,
+    /// Its LSN, where that does not follow from its place; else `Lsn(0)`.
+    pub lsn: Lsn,
     /// What the kind wants.
     pub data: &'a [u8],
     /// The body.
@@ -142,6 +145,7 @@ impl<'a> Entry<'a> {
             producer: None,
             format: FormatId(0),
             props_len: 0,
+            lsn: Lsn(0),
             data: &[],
             body: &[],
         }
@@ -172,6 +176,7 @@ impl<'a> Entry<'a> {
             | u16::from(!self.body.is_empty()) << 10
             | u16::from(!self.data.is_empty()) << 11
             | u16::from(self.slot != Slot(0)) << 12
+            | u16::from(self.lsn != Lsn(0)) << 13
     }
 
     /// Appends the head. `base` is the chunk's base time (not after `self.time`), `body_offset` and `body_crc` speak of the body.
@@ -211,6 +216,9 @@ impl<'a> Entry<'a> {
         }
         if set(12) {
             out.extend_from_slice(&self.slot.0.to_le_bytes());
+        }
+        if set(13) {
+            varint::put(out, self.lsn.0);
         }
     }
 
@@ -298,7 +306,10 @@ impl<'a> Head<'a> {
         if set(12) {
             entry.slot = Slot(u16::from_le_bytes(take(bytes, at)?));
         }
-        (bits >> 13 == 0).then_some(Self { entry, more, body })
+        if set(13) {
+            entry.lsn = Lsn(varint::get(bytes, at)?);
+        }
+        (bits >> 14 == 0).then_some(Self { entry, more, body })
     }
 
     fn read_options(bytes: &'a [u8], at: &mut usize, bits: u16, entry: &mut Entry<'a>) -> Option<()> {
@@ -356,6 +367,7 @@ mod tests {
         entry.data = b"names";
         entry.body = b"propsandpayload";
         entry.slot = Slot(513);
+        entry.lsn = Lsn(1 << 33);
         let mut out = Vec::new();
         entry.put_head(&mut out, Time(1_000), 4_096, 0x1234_5678);
         (out, more)
@@ -371,7 +383,8 @@ mod tests {
         assert_eq!((e.kind, e.object, e.seq, e.time), (Kind::Enqueue, ObjectId(7), Seq(5 << 40 | 77), Time(1_005)));
         assert_eq!((e.priority, e.expires_at, e.visible_at), (4, Time(99_999), Time(5_000)));
         assert_eq!((e.key, e.dedup, e.producer), (Some(&b"key"[..]), 0xdead_beef, Some((12, 3, 400))));
-        assert_eq!((e.format, e.props_len, e.data, e.slot), (FormatId(1), 3, &b"names"[..], Slot(513)));
+        assert_eq!((e.format, e.props_len, e.data), (FormatId(1), 3, &b"names"[..]));
+        assert_eq!((e.slot, e.lsn), (Slot(513), Lsn(1 << 33)));
         assert_eq!(head.more, more);
         assert_eq!(head.body, Some(BodyAt { offset: 4_096, len: 15, crc: 0x1234_5678 }));
     }

@@ -1,6 +1,6 @@
 //! The files of a log: their names, what lives in them, spares to be reused.
 
-use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
+use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
 use crate::disk::{Disk, File, read_exact_at};
 use crate::index::{FileIndex, Trailer};
 use std::collections::BTreeMap;
@@ -20,6 +20,12 @@ pub struct FileUse {
     pub(crate) sealed: AtomicBool,
     /// Newest States in this file.
     pub(crate) states: AtomicI64,
+    /// Message copies put into it, wanted or not; known once it is sealed.
+    pub(crate) copies: AtomicU64,
+    /// Bytes of its chunks; known once it is sealed.
+    pub(crate) filled: AtomicU64,
+    /// Offset of the newest footer of a survivor file that has no trailer yet; 0 = ask the trailer.
+    pub(crate) footer: AtomicU64,
 }
 
 impl FileUse {
@@ -33,7 +39,21 @@ impl FileUse {
             round_done: AtomicU64::new(0),
             sealed: AtomicBool::new(false),
             states: AtomicI64::new(0),
+            copies: AtomicU64::new(0),
+            filled: AtomicU64::new(0),
+            footer: AtomicU64::new(0),
         }
+    }
+
+    /// Whether it holds copies of messages out of emptied files instead of entries as they were appended.
+    pub fn is_survivor(&self) -> bool {
+        self.number & SURVIVOR != 0
+    }
+
+    /// Its content is known: so many message copies in chunks up to this offset.
+    pub(crate) fn measured(&self, copies: u64, filled: u64) {
+        self.copies.store(copies, Ordering::Relaxed);
+        self.filled.store(filled, Ordering::Relaxed);
     }
 
     /// The number in its name: files are ordered by it.
@@ -81,6 +101,7 @@ pub(crate) struct Files {
     spares: Mutex<Vec<String>>,
     indexes: Mutex<Vec<(u64, Arc<FileIndex>)>>,
     next_spare: AtomicU64,
+    next_survivor: AtomicU64,
 }
 
 /// Indexes of sealed files kept in memory.
@@ -92,9 +113,21 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Set in the numbers of survivor files: they count for themselves, and what one says of a place is newer than what any
+/// file of the log says.
+pub(crate) const SURVIVOR: u64 = 1 << 63;
+
 /// The name of file `number`.
 pub(crate) fn name(number: u64) -> String {
-    format!("{number:016x}.log")
+    match number & SURVIVOR {
+        0 => format!("{number:016x}.log"),
+        _ => format!("{:016x}.survivor", number & !SURVIVOR),
+    }
+}
+
+/// The number of a survivor file with this name.
+pub(crate) fn survivor_of(name: &str) -> Option<u64> {
+    numbered(name, ".survivor").map(|n| n | SURVIVOR)
 }
 
 /// The number in a file's name, if it is a log file's.
@@ -105,7 +138,7 @@ pub(crate) fn number_of(name: &str) -> Option<u64> {
 /// The number in a name of 16 lower-case hexadecimal digits and this suffix. Other names are not ours.
 fn numbered(name: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_suffix(suffix)?;
-    let number = u64::from_str_radix(digits, 16).ok().filter(|n| *n < u64::MAX)?;
+    let number = u64::from_str_radix(digits, 16).ok().filter(|n| *n < SURVIVOR - 1)?;
     (digits == format!("{number:016x}")).then_some(number)
 }
 
@@ -114,7 +147,9 @@ const PREFILLING: &str = "prefill.tmp";
 
 impl Files {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
-        let spares: Vec<String> = disk.list()?.into_iter().filter(|n| numbered(n, ".spare").is_some()).collect();
+        let names = disk.list()?;
+        let next_survivor = names.iter().filter_map(|n| survivor_of(n)).max().map_or(SURVIVOR | 1, |n| n + 1);
+        let spares: Vec<String> = names.into_iter().filter(|n| numbered(n, ".spare").is_some()).collect();
         let next = spares.iter().filter_map(|s| numbered(s, ".spare")).max();
         Ok(Self {
             disk,
@@ -122,6 +157,7 @@ impl Files {
             spares: Mutex::new(spares),
             indexes: Mutex::default(),
             next_spare: AtomicU64::new(next.map_or(1, |n| n + 1)),
+            next_survivor: AtomicU64::new(next_survivor),
         })
     }
 
@@ -155,6 +191,11 @@ impl Files {
         let file = LogFile { file, used };
         self.enter(file.clone());
         Ok(file)
+    }
+
+    /// The number of a new survivor file.
+    pub(crate) fn next_survivor(&self) -> u64 {
+        self.next_survivor.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How many files wait for reuse.
@@ -224,7 +265,11 @@ impl Files {
         if let Some((_, index)) = locked(&self.indexes).iter().find(|(n, _)| *n == number) {
             return Ok(index.clone());
         }
-        let index = Arc::new(read_footer(file.file.as_ref(), file.used.generation())?.ok_or_else(|| {
+        let found = match file.used.footer.load(Ordering::Acquire) {
+            0 => read_footer(file.file.as_ref(), file.used.generation())?,
+            at => read_footer_at(file.file.as_ref(), file.used.generation(), at)?,
+        };
+        let index = Arc::new(found.ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, format!("file {} has no valid footer", name(number)))
         })?);
         self.keep_index(number, index.clone());
@@ -239,14 +284,23 @@ pub(crate) fn read_footer(file: &dyn File, generation: u64) -> io::Result<Option
         return Ok(None);
     }
     let Some(trailer) = Trailer::decode(&read_exact_at(file, BLOCK, len - BLOCK as u64)?) else { return Ok(None) };
-    if trailer.generation != generation || trailer.footer + BLOCK as u64 > len {
+    if trailer.generation != generation {
         return Ok(None);
     }
-    let Some(header) = ChunkHeader::read(&read_exact_at(file, BLOCK, trailer.footer)?) else { return Ok(None) };
-    if header.generation != generation || trailer.footer + u64::from(header.len) > len {
+    read_footer_at(file, generation, trailer.footer)
+}
+
+/// The footer that lies at `offset`. `None` if there is none or it is damaged.
+pub(crate) fn read_footer_at(file: &dyn File, generation: u64, offset: u64) -> io::Result<Option<FileIndex>> {
+    let len = file.len()?;
+    if offset.checked_add(BLOCK as u64).is_none_or(|end| end > len) {
         return Ok(None);
     }
-    let chunk = read_exact_at(file, header.len as usize, trailer.footer)?;
+    let Some(header) = ChunkHeader::read(&read_exact_at(file, BLOCK, offset)?) else { return Ok(None) };
+    if header.kind != ChunkKind::Footer || header.generation != generation || offset + u64::from(header.len) > len {
+        return Ok(None);
+    }
+    let chunk = read_exact_at(file, header.len as usize, offset)?;
     if !header.verify(&chunk) || header.head_len != 4 {
         return Ok(None);
     }

@@ -1,21 +1,22 @@
-//! The housekeeper thread: rounds of States after each sealed file, retiring dead files, prefilling the next one.
+//! The housekeeper thread: retires dead files, prefills the next one, has rounds of States made and files emptied.
 //!
-//! A *round* for a sealed file: every object changed in it writes its State into the log, under its own lock, then
-//! `RoundDone{file}` is appended. Once that is durable, recovery never reads a head of that file again, and States that
-//! the round replaced are dead. A file is dead when it is sealed, its round is durable, and neither a wanted message nor
-//! a newest State lies in it.
+//! A file is dead when it is sealed, its round is durable, and neither a wanted message nor a newest State lies in it.
 
-use crate::config::Listener;
-use crate::entry::{Entry, Kind};
+mod clean;
+mod round;
+
 use crate::files::{FileUse, SPARES_KEPT};
 use crate::index::FileIndex;
 use crate::shared::Shared;
-use crate::varint;
-use narumq_model::{Lsn, ObjectId, Time};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::survivor::Survivor;
+use clean::Cleaning;
+use narumq_model::{Lsn, ObjectId};
+use round::Round;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 /// What the housekeeper is asked to do.
@@ -26,6 +27,10 @@ pub(crate) enum Task {
     Look,
     /// A spare should be there.
     Prefill,
+    /// Time has passed: files that looked worth emptying are looked at again.
+    Tick,
+    /// Nothing else is to be done: the next file is emptied.
+    Empty,
     /// End.
     Stop,
 }
@@ -34,33 +39,51 @@ pub(crate) struct Housekeeper {
     shared: Arc<Shared>,
     /// Where each object's newest State lies, as far as rounds are done.
     newest: HashMap<ObjectId, Arc<FileUse>>,
-    /// Rounds whose `RoundDone` waits to become durable: its LSN, the file, and the States it brought.
-    rounds: Vec<Round>,
+    /// The round whose `RoundDone` waits to become durable.
+    running: Option<Round>,
+    /// Sealed files that no round covers yet, with what changed in them.
+    unrounded: BTreeMap<u64, BTreeSet<ObjectId>>,
     sealed: BTreeMap<u64, Arc<FileUse>>,
     /// Dead files, and the LSN that must be durable before they are retired.
     dying: Vec<(Lsn, Arc<FileUse>)>,
     /// Bytes of States carried forward by this process.
     carried: u64,
-}
-
-struct Round {
-    done: Lsn,
-    file: Arc<FileUse>,
-    states: Vec<(ObjectId, Arc<FileUse>)>,
-    /// Objects that were asked and wrote none: they are gone, and so are their earlier States.
-    gone: Vec<ObjectId>,
+    /// Bytes of States in the last round, and of all other entries when it began.
+    last_round: (u64, u64),
+    cleaning: Cleaning,
+    survivor: Option<Survivor>,
 }
 
 impl Housekeeper {
-    /// `sealed` are the files found at the start, `newest` where each object's newest State lies.
-    pub(crate) fn new(shared: Arc<Shared>, sealed: Vec<Arc<FileUse>>, newest: HashMap<ObjectId, Arc<FileUse>>) -> Self {
+    /// `sealed` are the files found at the start, `newest` where each object's newest State lies, `unrounded` what no
+    /// round covers.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        sealed: Vec<Arc<FileUse>>,
+        newest: HashMap<ObjectId, Arc<FileUse>>,
+        unrounded: Vec<(Arc<FileUse>, Arc<FileIndex>)>,
+    ) -> Self {
         let sealed = sealed.into_iter().map(|f| (f.number(), f)).collect();
-        Self { shared, newest, rounds: Vec::new(), sealed, dying: Vec::new(), carried: 0 }
+        let unrounded = unrounded.into_iter().map(|(f, index)| (f.number(), changed(&index))).collect();
+        Self {
+            shared,
+            newest,
+            running: None,
+            unrounded,
+            sealed,
+            dying: Vec::new(),
+            carried: 0,
+            last_round: (0, 0),
+            cleaning: Cleaning::default(),
+            survivor: None,
+        }
     }
 
     pub(crate) fn run(mut self, tasks: &Receiver<Task>) {
         // What the last process left dead is retired at once: a process that is always short-lived must not pile up files.
         let mut result = self.look();
+        self.begin_round();
+        self.observe();
         loop {
             if let Err(error) = result {
                 self.shared.fail(&format!("log files: {error}"));
@@ -70,102 +93,56 @@ impl Housekeeper {
             let Some(task) = self.next(tasks) else { return };
             result = match task {
                 Task::Stop => return,
-                Task::Sealed(file, index) => {
-                    self.sealed.insert(file.number(), file.clone());
-                    let objects = index.objects().map(|(object, _)| object).collect();
-                    self.round(&file, &objects);
-                    self.look().and_then(|()| self.prefill())
-                }
+                Task::Sealed(file, index) => self.take(file, &index),
                 Task::Look => self.look(),
                 Task::Prefill => self.prefill(),
+                Task::Tick => {
+                    self.observe();
+                    self.look()
+                }
+                Task::Empty => self.empty_next().and_then(|()| self.look()),
             };
         }
     }
 
-    /// The next task; while the disk is short of space, a look at it every second.
+    fn take(&mut self, file: Arc<FileUse>, index: &FileIndex) -> io::Result<()> {
+        self.unrounded.insert(file.number(), changed(index));
+        self.sealed.insert(file.number(), file);
+        self.begin_round();
+        self.observe();
+        self.look().and_then(|()| self.prefill())
+    }
+
+    /// The next task. While the disk is short of space time passes in seconds.
     fn next(&self, tasks: &Receiver<Task>) -> Option<Task> {
-        if !self.shared.low_on_disk.load(Ordering::Acquire) {
+        if self.cleaning.is_due() {
+            return match tasks.try_recv() {
+                Ok(task) => Some(task),
+                Err(TryRecvError::Empty) => Some(Task::Empty),
+                Err(TryRecvError::Disconnected) => None,
+            };
+        }
+        let low = self.shared.low_on_disk.load(Ordering::Acquire);
+        if !low && !self.cleaning.has_seen() {
             return tasks.recv().ok();
         }
-        match tasks.recv_timeout(Duration::from_secs(1)) {
+        let settle = Duration::from_millis(self.shared.options.settle_ms);
+        match tasks.recv_timeout(if low { settle.min(Duration::from_secs(1)) } else { settle }) {
             Ok(task) => Some(task),
-            Err(RecvTimeoutError::Timeout) => Some(Task::Look),
+            Err(RecvTimeoutError::Timeout) => Some(Task::Tick),
             Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 
-    /// Has every object changed in `file`, and some whose State keeps an otherwise dead file alive, write its State.
-    fn round(&mut self, file: &Arc<FileUse>, objects: &BTreeSet<ObjectId>) {
-        let Some(listener) = self.shared.listener.get().cloned() else { return };
-        objects.iter().for_each(|object| listener.checkpoint(*object));
-        let mut asked = self.carry(listener.as_ref(), objects);
-        asked.extend(objects);
-        let mut data = Vec::new();
-        varint::put(&mut data, file.number());
-        let entry = Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&data);
-        let mut latch = self.shared.latch();
-        if latch.stop {
-            // The log is ending without order: some State may be missing, so the round is not done.
-            return;
-        }
-        latch.reserve(entry.size_bound(), 0);
-        let done = latch.push(&entry, 0);
-        let states = std::mem::take(&mut latch.states);
-        latch.wanted = latch.wanted.max(done);
-        self.shared.wake_writer(&mut latch);
-        drop(latch);
-        let wrote: HashSet<ObjectId> = states.iter().map(|(object, _)| *object).collect();
-        asked.retain(|object| !wrote.contains(object) && self.newest.contains_key(object));
-        self.rounds.push(Round { done, file: file.clone(), states, gone: asked });
-    }
-
-    /// Carries States forward out of files that hold nothing else that is wanted, the oldest first. What is carried is
-    /// paid for by four times its bytes of changes, so that a log that nobody writes to comes to rest.
-    /// Returns the objects asked.
-    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) -> Vec<ObjectId> {
-        let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
-        let mut idle: Vec<_> = self
-            .newest
-            .iter()
-            .filter(|(object, file)| idle(file) && !done.contains(object))
-            .map(|(object, file)| (file.number(), *object))
-            .collect();
-        idle.sort_unstable();
-        let mut before = self.shared.latch().state_bytes;
-        let mut asked = Vec::new();
-        for (_, object) in idle {
-            if self.carried.saturating_mul(4) > self.shared.latch().change_bytes {
-                break;
-            }
-            asked.push(object);
-            listener.checkpoint(object);
-            let after = self.shared.latch().state_bytes;
-            self.carried += after - before;
-            before = after;
-        }
-        asked
-    }
-
     /// Ends rounds that have become durable and retires dead files.
-    fn look(&mut self) -> std::io::Result<()> {
+    fn look(&mut self) -> io::Result<()> {
         let durable = self.shared.synced();
-        let (ended, waiting): (Vec<Round>, _) =
-            std::mem::take(&mut self.rounds).into_iter().partition(|r| r.done <= durable);
-        self.rounds = waiting;
-        for round in ended {
-            self.sealed.range(..=round.file.number()).for_each(|(_, f)| {
-                let _ = f.round_done.compare_exchange(0, round.done.0, Ordering::AcqRel, Ordering::Acquire);
-            });
-            for (object, file) in round.states {
-                if let Some(old) = self.newest.insert(object, file) {
-                    old.states.fetch_sub(1, Ordering::AcqRel);
-                }
-            }
-            for object in round.gone {
-                if let Some(old) = self.newest.remove(&object) {
-                    old.states.fetch_sub(1, Ordering::AcqRel);
-                }
-            }
+        if let Some(round) = self.running.take_if(|round| round.done <= durable) {
+            self.end_round(round);
+            self.begin_round();
+        }
+        if let Some(emptied) = self.survivor.take_if(|survivor| survivor.file.used.live() <= 0) {
+            self.sealed.insert(emptied.file.used.number(), emptied.file.used);
         }
         let last = Lsn(self.shared.latch().next_lsn.0 - 1);
         let dead: Vec<_> = self.sealed.values().filter(|f| is_dead(f)).cloned().collect();
@@ -181,25 +158,32 @@ impl Housekeeper {
                 self.dying.push((since, file));
             }
         }
-        let next = self.dying.iter().map(|(lsn, _)| *lsn).chain(self.rounds.iter().map(|r| r.done)).min();
+        let next = self.dying.iter().map(|(lsn, _)| *lsn).chain(self.running.as_ref().map(|r| r.done)).min();
         self.shared.look_at(next.unwrap_or_default());
         Ok(())
     }
 
-    fn prefill(&self) -> std::io::Result<()> {
+    fn prefill(&self) -> io::Result<()> {
         let options = &self.shared.options;
         if !options.prefill || self.shared.files.spares() >= 1.min(SPARES_KEPT) {
             return Ok(());
         }
-        if self.shared.files.disk.free_bytes()? < options.file_bytes + options.disk_reserve {
+        if self.shared.files.disk.free_bytes()? < options.file_bytes + self.reserve() {
             return Ok(());
         }
         self.shared.files.prefill(options.file_bytes, &|| self.shared.ending.load(Ordering::Acquire))
     }
 
+    /// Free bytes below which publishers wait: room for two files, a survivor, what partitions may have to copy, and the
+    /// States of a round, or more if a setting says so.
+    fn reserve(&self) -> u64 {
+        let options = &self.shared.options;
+        if options.disk_reserve == 0 { 0 } else { options.disk_reserve.max(4 * options.file_bytes + self.last_round.0) }
+    }
+
     fn watch_space(&self) {
         if let Ok(free) = self.shared.files.disk.free_bytes() {
-            let low = free < self.shared.options.disk_reserve;
+            let low = free < self.reserve();
             if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low {
                 // Whoever waits for the disk looks at its space too.
                 self.shared.tell_again();
@@ -213,4 +197,9 @@ fn is_dead(file: &FileUse) -> bool {
         && file.round_done.load(Ordering::Acquire) != 0
         && file.live() <= 0
         && file.states.load(Ordering::Acquire) <= 0
+}
+
+/// The objects that changed in a file.
+fn changed(index: &FileIndex) -> BTreeSet<ObjectId> {
+    index.objects().map(|(object, _)| object).collect()
 }

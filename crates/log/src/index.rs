@@ -3,16 +3,18 @@
 //! ```text
 //! footer chunk (kind 1), its bodies:
 //!   varint chunks, then per chunk:  varint start block − previous start block, varint bodies_off
-//!   varint objects, then per object, ascending by id:
+//!   varint runs, then per run, ascending by object id and first seq:
 //!     varint id − previous id | varint count | varint first seq | varint last − first | varint positions length
-//!   the objects' positions, back to back in the same order; per message:
+//!   the runs' positions, back to back in the same order; per message:
 //!     varint chunk − previous chunk | varint head offset − previous (0-based when the chunk changed) | varint seq − previous
 //!   varint States, then per State entry: varint object | varint LSN | varint chunk | varint head offset
 //!   varint rounds, then per RoundDone entry: varint LSN | varint file number
 //! trailer: the last 4 KiB block of a sealed file: u32 magic "NRQT", u32 CRC32C of the next 24 bytes,
 //!   u64 offset of the footer chunk, u64 generation, u64 bytes of chunks before the footer
 //! ```
-//! An object that was changed but got no message in this file stands there with count 0.
+//! An object that was changed but got no message in this file stands there with count 0. In a file of the log an object
+//! has one run. In a survivor file it has one for each file that its messages were copied from: between the first and the
+//! last of a run nothing else is wanted of that file, so a run speaks for the whole span.
 
 use crate::chunk::{BLOCK, crc32c};
 use crate::entry::{Head, Kind};
@@ -33,6 +35,8 @@ pub struct Run {
     positions: Vec<u8>,
     chunk: u32,
     head: u32,
+    /// Which run of its source a copied message comes from; 0 in a file of the log.
+    origin: u64,
 }
 
 /// Where one head lies.
@@ -46,19 +50,26 @@ pub struct Position {
     pub head: u32,
 }
 
-/// Where a walk over a run stands; opaque, starts as `default`.
+/// Where a walk over an object's messages in a file stands; opaque, starts as `default`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Walk {
     at: usize,
     chunk: u32,
     head: u32,
     seq: u64,
+    /// First sequence of the run it goes over, 0 before any.
+    run: u64,
 }
 
 impl Walk {
     /// Whether `seq` is still to come on this walk.
     pub fn is_before(&self, seq: Seq) -> bool {
         self.seq < seq.0
+    }
+
+    /// This walk if it is one over `run`, else a new one.
+    pub(crate) fn over(self, run: &Run) -> Self {
+        if self.run == run.first.0 { self } else { Self { run: run.first.0, ..Self::default() } }
     }
 }
 
@@ -81,6 +92,8 @@ pub struct FileIndex {
     /// Rounds that ended: LSN of the entry and the number of the file it closed.
     pub rounds: Vec<(Lsn, u64)>,
     objects: HashMap<ObjectId, Run, RandomState>,
+    /// Runs that are complete, of objects that have a later one: in survivor files only.
+    earlier: HashMap<ObjectId, Vec<Run>, RandomState>,
     bytes: usize,
 }
 
@@ -118,20 +131,47 @@ impl FileIndex {
         self.bytes += run.positions.len() - before;
     }
 
-    /// An object's run, if anything happened to it in this file.
-    pub fn run(&self, object: ObjectId) -> Option<&Run> {
-        self.objects.get(&object)
+    /// Notes a copied message: a run goes on only while its messages come from the same run of their source, ascending.
+    pub(crate) fn push_copy(&mut self, object: ObjectId, seq: Seq, chunk: u32, head: u32, origin: u64) {
+        let run = self.objects.entry(object).or_default();
+        if run.count > 0 && (run.origin != origin || run.last >= seq) {
+            let complete = std::mem::take(run);
+            self.earlier.entry(object).or_default().push(complete);
+        }
+        self.push(object, seq, chunk, head);
+        if let Some(run) = self.objects.get_mut(&object) {
+            run.origin = origin;
+        }
     }
 
-    /// Every object that something happened to.
+    /// Ends all runs: what is copied next does not stand in one span with what was copied before.
+    pub(crate) fn end_runs(&mut self) {
+        self.objects.values_mut().for_each(|run| run.origin = u64::MAX);
+    }
+
+    /// An object's runs, ascending and disjoint; empty if nothing happened to it in this file.
+    pub fn runs_of(&self, object: ObjectId) -> Vec<&Run> {
+        let mut runs: Vec<&Run> = self.earlier.get(&object).into_iter().flatten().collect();
+        runs.extend(self.objects.get(&object));
+        runs.sort_unstable_by_key(|run| run.first);
+        runs
+    }
+
+    /// Every object that something happened to, once for each of its runs.
     pub fn objects(&self) -> impl Iterator<Item = (ObjectId, &Run)> {
-        self.objects.iter().map(|(id, run)| (*id, run))
+        let earlier = self.earlier.iter().flat_map(|(id, runs)| runs.iter().map(|run| (*id, run)));
+        self.objects.iter().map(|(id, run)| (*id, run)).chain(earlier)
+    }
+
+    /// Message copies in the file, wanted or not.
+    pub fn copies(&self) -> u64 {
+        self.objects().map(|(_, run)| run.count).sum()
     }
 
     /// Bytes the footer will take at most, trailer included.
     pub fn footer_bound(&self) -> usize {
         self.bytes
-            + self.objects.len() * 40
+            + (self.objects.len() + self.earlier.values().map(Vec::len).sum::<usize>()) * 40
             + self.chunks.len() * 10
             + (self.states.len() + self.rounds.len()) * 30
             + 4 * BLOCK
@@ -148,7 +188,7 @@ impl FileIndex {
             block = chunk.block;
         }
         let mut objects: Vec<_> = self.objects().collect();
-        objects.sort_unstable_by_key(|(id, _)| *id);
+        objects.sort_unstable_by_key(|(id, run)| (*id, run.first));
         varint::put(&mut out, objects.len() as u64);
         let mut previous = 0;
         for (id, run) in &objects {
@@ -193,7 +233,9 @@ impl FileIndex {
             run.positions = bytes.get(at..at.checked_add(len)?)?.to_vec();
             at += len;
             index.bytes += len;
-            index.objects.insert(id, run);
+            if let Some(before) = index.objects.insert(id, run) {
+                index.earlier.entry(id).or_default().push(before);
+            }
         }
         for _ in 0..varint::get(bytes, &mut at)? {
             index.states.push(StateAt {
@@ -305,12 +347,30 @@ mod tests {
         index.touch(ObjectId(900));
         let decoded = FileIndex::decode(&index.encode()).expect("a footer");
         assert_eq!(decoded.chunks, index.chunks);
-        let run = decoded.run(ObjectId(5)).expect("a run");
-        let mut walk = Walk::default();
+        let run = decoded.runs_of(ObjectId(5))[0];
+        let mut walk = Walk::default().over(run);
         let walked: Vec<_> = std::iter::from_fn(|| run.next(&mut walk)).collect();
         assert_eq!(walked, wanted);
         assert_eq!((run.count, run.first, run.last), (100, Seq(3 << 40), Seq((3 << 40) + 198)));
-        assert_eq!(decoded.run(ObjectId(900)).map(|r| r.count), Some(0));
+        assert_eq!(decoded.runs_of(ObjectId(900)).iter().map(|r| r.count).collect::<Vec<_>>(), [0]);
+        assert!(index.encode().len() < index.footer_bound());
+    }
+
+    #[test]
+    fn copies_keep_the_runs_of_their_sources_apart() {
+        let mut index = FileIndex::default();
+        let copied = [(101, 1), (150, 1), (5, 2), (77, 2), (160, 3), (170, 4), (165, 4)];
+        copied.iter().zip(0..).for_each(|((seq, origin), at)| {
+            index.push_copy(ObjectId(5), Seq(*seq), 0, at * 40, *origin);
+        });
+        index.end_runs();
+        index.push_copy(ObjectId(5), Seq(180), 1, 0, 4);
+        let decoded = FileIndex::decode(&index.encode()).expect("a footer");
+        for index in [&index, &decoded] {
+            let spans: Vec<_> = index.runs_of(ObjectId(5)).iter().map(|r| (r.first.0, r.last.0, r.count)).collect();
+            assert_eq!(spans, [(5, 77, 2), (101, 150, 2), (160, 160, 1), (165, 165, 1), (170, 170, 1), (180, 180, 1)]);
+            assert_eq!(index.copies(), 8);
+        }
         assert!(index.encode().len() < index.footer_bound());
     }
 

@@ -50,7 +50,7 @@ const FRONT: usize = 128 << 10;
 const SMALL: usize = 64 << 10;
 
 impl Bodies {
-    fn new(capacity: usize, mut buffer: Vec<u8>) -> Self {
+    pub(crate) fn new(capacity: usize, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.reserve(FRONT + capacity + 3 * BLOCK);
         let aligned = buffer.as_ptr().align_offset(BLOCK);

@@ -7,6 +7,7 @@
 mod chunk;
 mod config;
 pub mod disk;
+mod empty;
 mod entry;
 mod files;
 mod housekeeper;
@@ -16,6 +17,7 @@ mod opening;
 mod reader;
 mod recovery;
 mod shared;
+mod survivor;
 pub mod varint;
 mod writer;
 
@@ -134,8 +136,7 @@ impl Log {
         *lock(&self.shared.tasks) = Some(tasks);
         let found = lock(&self.waiting).take();
         let Some(Found { sealed, newest, unrounded, .. }) = found else { return Ok(()) };
-        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, newest);
-        unrounded.into_iter().for_each(|(file, index)| self.shared.task(Task::Sealed(file, index)));
+        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, newest, unrounded);
         self.shared.task(Task::Prefill);
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;

@@ -132,6 +132,11 @@ fn fill(shared: &Shared, request: &ReadRequest, done: &mut ReadDone) -> io::Resu
         bytes += read_chunk(&file, chunk, &positions[at..at + same], request.bytes_max - bytes, done)?;
         at = positions.len().min(at + same);
     }
+    // A file that was emptied meanwhile may have been written over: nothing that was read of it is believed.
+    if shared.files.get(request.file).is_none_or(|f| f.used.generation() != file.used.generation()) {
+        done.messages.clear();
+        return Err(io::Error::other("the file is gone"));
+    }
     if let Some(last) = done.messages.last().map(|m| m.seq) {
         done.through = Some(last);
         done.walk = walks[done.messages.len() - 1];
@@ -178,25 +183,32 @@ const MESSAGE_BYTES_MIN: u64 = 64;
 /// Positions of what is wanted, as far as the chunks are written.
 fn positions(index: &FileIndex, request: &ReadRequest, written: u64) -> (Vec<Position>, Vec<Walk>, bool) {
     let (mut found, mut walks) = (Vec::new(), Vec::new());
-    let Some(run) = index.run(request.object) else { return (found, walks, true) };
-    let mut walk = request.walk;
     let mut wanted = request.wanted.iter().peekable();
     let most = ((request.bytes_max / MESSAGE_BYTES_MIN) as usize).clamp(1, LOCATED_MAX);
-    while let Some(position) = run.next(&mut walk) {
-        while wanted.peek().is_some_and(|r| r.last < position.seq) {
+    for run in index.runs_of(request.object) {
+        while wanted.peek().is_some_and(|r| r.last < run.first) {
             wanted.next();
         }
-        match wanted.peek() {
-            None => return (found, walks, true),
-            Some(_) if u64::from(position.chunk) >= written => return (found, walks, false),
-            Some(range) if range.contains(position.seq) => {
-                found.push(position);
-                walks.push(walk);
-                if found.len() == most {
-                    return (found, walks, false);
-                }
+        let mut walk = request.walk.over(run);
+        if wanted.peek().is_none_or(|r| r.first > run.last) {
+            continue;
+        }
+        while let Some(position) = run.next(&mut walk) {
+            while wanted.peek().is_some_and(|r| r.last < position.seq) {
+                wanted.next();
             }
-            Some(_) => {}
+            match wanted.peek() {
+                None => return (found, walks, true),
+                Some(_) if u64::from(position.chunk) >= written => return (found, walks, false),
+                Some(range) if range.contains(position.seq) => {
+                    found.push(position);
+                    walks.push(walk);
+                    if found.len() == most {
+                        return (found, walks, false);
+                    }
+                }
+                Some(_) => {}
+            }
         }
     }
     (found, walks, true)
@@ -236,12 +248,16 @@ fn read_chunk(
             _ => metas.push((damaged(position.seq), BodyAt { crc: 1, ..BodyAt::default() })),
         }
     }
-    read_bodies(file, start + u64::from(header.bodies_off), metas, done)?;
+    read_bodies(file, start + u64::from(header.bodies_off), metas, &mut |mut message, body| {
+        message.body = body;
+        done.messages.push(message);
+        Ok(())
+    })?;
     Ok(bytes)
 }
 
 /// A chunk's header, and the bytes of header and heads. `None` if they are damaged.
-fn read_heads(file: &LogFile, start: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
+pub(crate) fn read_heads(file: &LogFile, start: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
     let mut front = vec![0; BLOCK];
     let got = file.file.read_at(&mut front, start)?;
     let Some(header) = ChunkHeader::read(&front[..got]) else { return Ok(None) };
@@ -285,8 +301,13 @@ fn stored(seq: Seq, head: &Head<'_>) -> StoredMessage {
     }
 }
 
-/// Reads bodies, neighbours in one go, and checks each one's CRC.
-fn read_bodies(file: &LogFile, base: u64, metas: Vec<(StoredMessage, BodyAt)>, done: &mut ReadDone) -> io::Result<()> {
+/// Reads bodies, neighbours in one go, and checks each one's CRC; gives them to `each` in order, damaged ones as `None`.
+pub(crate) fn read_bodies<T>(
+    file: &LogFile,
+    base: u64,
+    metas: Vec<(T, BodyAt)>,
+    each: &mut dyn FnMut(T, Option<Bytes>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut metas = metas.into_iter().peekable();
     while let Some(first) = metas.next() {
         let (from, mut to) = (first.1.offset, first.1.offset + first.1.len);
@@ -300,11 +321,10 @@ fn read_bodies(file: &LogFile, base: u64, metas: Vec<(StoredMessage, BodyAt)>, d
             group.extend(metas.next());
         }
         let bytes = Bytes::from(read_exact_at(file.file.as_ref(), (to - from) as usize, base + from)?);
-        for (mut message, body) in group {
+        for (meta, body) in group {
             let at = (body.offset - from) as usize;
             let slice = bytes.slice(at..at + body.len as usize);
-            message.body = (crc32c(&slice) == body.crc).then_some(slice);
-            done.messages.push(message);
+            each(meta, (crc32c(&slice) == body.crc).then_some(slice))?;
         }
     }
     Ok(())

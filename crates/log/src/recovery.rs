@@ -7,6 +7,8 @@
 //!    (looked for behind the bad chunk and in later files too); otherwise it is damage and the start is refused.
 //! 4. Chunks past the last committed LSN have their bodies checked and are written and synced again.
 
+mod survivors;
+
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
 use crate::disk::{File, read_exact_at};
 use crate::entry::{Head, Kind};
@@ -100,10 +102,13 @@ impl<'a> Recovery<'a> {
         // Files that a round in the open file covers are known by footer alone, as are those of earlier rounds.
         scans.retain(|s| Some(s.file.used.number()) > rounded);
         let rebuilt = self.rebuild_footers(&present, &mut footers, rounded, &ends)?;
+        let survivors = survivors::find(self)?;
         let mut newest = self.tell_rounded(&present, &footers, rounded, to)?;
+        survivors.iter().for_each(|(file, index)| survivors::tell(file, index, to));
         let mut found = Vec::new();
         for scan in scans {
             let index = self.apply(&scan, &mut newest, &mut ended, to)?;
+            scan.file.used.measured(index.copies(), scan.stopped);
             scan.file.used.sealed.store(true, Ordering::Release);
             found.push((scan, Arc::new(index)));
         }
@@ -116,8 +121,10 @@ impl<'a> Recovery<'a> {
             write_footer(&file, &footers[&file.used.number()], offset)?;
         }
         self.drop_unwritten(present.range(last + 1..).map(|(n, _)| *n).chain(stray.map(|(n, _)| n)))?;
-        let sealed: Vec<_> = present.range(..=last).map(|(_, f)| f.used.clone()).collect();
-        present.range(..=last).for_each(|(_, f)| self.files.enter(f.clone()));
+        let kept = present.into_iter().filter(|(number, _)| *number <= last).map(|(_, file)| file);
+        let sealed: Vec<LogFile> = kept.chain(survivors.into_iter().map(|(file, _)| file)).collect();
+        sealed.iter().for_each(|file| self.files.enter(file.clone()));
+        let sealed = sealed.into_iter().map(|file| file.used).collect();
         Ok(Found {
             ended,
             sealed,
@@ -446,6 +453,7 @@ impl<'a> Recovery<'a> {
             })?;
             file.used.sealed.store(true, Ordering::Release);
             file.used.round_done.store(1, Ordering::Release);
+            file.used.measured(index.copies(), index.chunks.last().map_or(0, |c| u64::from(c.block) * BLOCK as u64));
             for state in &index.states {
                 let slot = newest.entry(state.object).or_insert((*state, file, index));
                 if slot.0.lsn <= state.lsn {

@@ -122,13 +122,14 @@ impl Shared {
     pub(crate) fn tell_again(&self) {
         // Two threads tell; what one has told must not be taken back by the other.
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listener) = self.listener.get() {
+        if let Some(listener) = self.listener.get().filter(|_| self.failure().is_none()) {
             listener.durable(self.durable());
         }
     }
 
-    /// The first failure is the one that is told.
+    /// The first failure is the one that is told, and nothing is told durable after it.
     pub(crate) fn fail(&self, why: &str) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         if self.failure.set(why.to_owned()).is_ok()
             && let Some(listener) = self.listener.get()
         {

@@ -196,10 +196,25 @@ pub(crate) fn write_footer(
     epoch: Epoch,
     writer: WriterId,
 ) -> io::Result<u64> {
+    file.used.measured(index.copies(), offset);
+    let len = write_footer_chunk(file, index, offset, epoch, writer)?;
+    write_trailer(file, offset, offset + len)?;
+    file.file.sync()?;
+    Ok(len + BLOCK as u64)
+}
+
+/// Writes a footer at `offset`, not yet synced; returns its length.
+pub(crate) fn write_footer_chunk(
+    file: &LogFile,
+    index: &FileIndex,
+    offset: u64,
+    epoch: Epoch,
+    writer: WriterId,
+) -> io::Result<u64> {
     let bodies = index.encode();
     let bodies_off = HEADER + 4;
     let len = round_up(bodies_off + bodies.len());
-    let mut buffer = vec![0u8; len + 2 * BLOCK];
+    let mut buffer = vec![0u8; len + BLOCK];
     let start = buffer.as_ptr().align_offset(BLOCK);
     let chunk = &mut buffer[start..start + len];
     chunk[HEADER..HEADER + 4].copy_from_slice(&crc32c(&bodies).to_le_bytes());
@@ -222,12 +237,16 @@ pub(crate) fn write_footer(
     };
     header.write(chunk);
     file.file.write_at(chunk, offset)?;
+    Ok(len as u64)
+}
+
+/// Writes the last block of a file, which says where its footer is; everything else ends at `end`. Not yet synced.
+pub(crate) fn write_trailer(file: &LogFile, footer: u64, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0u8; 2 * BLOCK];
+    let start = buffer.as_ptr().align_offset(BLOCK);
     // A file cut short by others may end anywhere; what is written is aligned all the same.
-    let end = file.file.len()?.max(file.used.limit()).next_multiple_of(BLOCK as u64);
-    let trailer_at = (end - BLOCK as u64).max(offset + len as u64);
-    let trailer = Trailer { footer: offset, generation: file.used.generation() }.encode();
+    let size = file.file.len()?.max(file.used.limit()).next_multiple_of(BLOCK as u64);
+    let trailer = Trailer { footer, generation: file.used.generation() }.encode();
     buffer[start..start + BLOCK].copy_from_slice(&trailer);
-    file.file.write_at(&buffer[start..start + BLOCK], trailer_at)?;
-    file.file.sync()?;
-    Ok((len + BLOCK) as u64)
+    file.file.write_at(&buffer[start..start + BLOCK], (size - BLOCK as u64).max(end))
 }

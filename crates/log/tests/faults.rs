@@ -143,8 +143,8 @@ fn a_full_device_ends_the_log_and_loses_nothing_told() {
 
 #[test]
 fn a_reserve_is_seen_before_the_device_is_full() {
-    let scene = Scene::new(Plan { capacity: Some(1 << 20), ..Plan::default() });
-    let options = Options { disk_reserve: 700 << 10, ..small() };
+    let scene = Scene::new(Plan { capacity: Some(2 << 20), ..Plan::default() });
+    let options = Options { disk_reserve: 1700 << 10, ..small() };
     let mut world = scene.open(&options).unwrap();
     assert!(!world.log.low_on_disk());
     world.space_changes = 10;

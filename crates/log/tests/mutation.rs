@@ -45,9 +45,21 @@ fn log(seed: u64) -> Vec<(String, Vec<u8>)> {
                 assert!(world.sync(lsn));
             }
         }
+        // Something has been copied into a survivor file, too.
+        let object = world.object(1);
+        let copied = || disk.list().unwrap().iter().any(|name| name.ends_with(".survivor"));
+        while start == 1 && !copied() {
+            (0..10).for_each(|_| _ = world.put(std::slice::from_ref(&object), 900));
+            let live: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
+            let gone: Vec<u64> = live.into_iter().filter(|seq| seq % 9 > 0).collect();
+            let lsn = world.take(&object, &gone);
+            assert!(lsn.is_none_or(|lsn| world.sync(lsn)));
+        }
         if start == 0 { world.close() } else { world.kill() }
     }
-    contents(&*disk)
+    let files = contents(&*disk);
+    assert!(files.iter().any(|(name, _)| name.ends_with(".survivor")));
+    files
 }
 
 /// CRC32C, as the format wants it.

@@ -4,7 +4,7 @@
 use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_log::{
-    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, StoredMessage, Walk,
+    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, Walk,
 };
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::mpsc::{Sender, channel};
@@ -39,10 +39,10 @@ impl Listener for Tell {
         panic!("{why}");
     }
     fn checkpoint(&self, _: ObjectId) {}
-    fn live(&self, _: ObjectId, within: SeqRange) -> Vec<SeqRange> {
-        vec![within]
+    fn live(&self, _: ObjectId, _: u64) -> Vec<SeqRange> {
+        Vec::new()
     }
-    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn moved(&self, _: ObjectId, _: u64, _: &Arc<FileUse>, _: &[SeqRange]) {}
     fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }
 

@@ -1,7 +1,7 @@
 //! In which files of the log a queue's messages lie, and how many of them are still wanted there.
 
 use narumq_log::FileUse;
-use narumq_model::Seq;
+use narumq_model::{Seq, SeqRange};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -60,34 +60,44 @@ impl Places {
         emptied
     }
 
-    /// A wanted message has been copied into file `number`. Called in ascending order for the messages of one file, so that
-    /// stays remain disjoint: what lies before `seq` in its old stay is not wanted any more or has been copied too.
-    pub(crate) fn relocate(&mut self, seq: Seq, number: u64, lookup: impl FnOnce() -> Option<Arc<FileUse>>) -> bool {
-        let at = self.stays.partition_point(|s| s.last < seq);
-        let before = at.checked_sub(1).and_then(|before| self.stays.get(before)).map(|s| s.file.clone());
-        let file = match before.filter(|f| f.number() == number) {
-            Some(file) => file,
-            None => match lookup() {
-                Some(file) => file,
-                None => return false,
-            },
-        };
-        let Some(old) = self.stays.get_mut(at).filter(|s| s.first <= seq) else { return false };
-        old.first = seq.next();
-        old.live -= 1;
-        let emptied = old.file.sub_live(1);
-        if old.live == 0 && at + 1 < self.stays.len() {
-            self.stays.remove(at);
-        }
-        file.add_live(1);
-        match at.checked_sub(1).and_then(|before| self.stays.get_mut(before)) {
-            Some(stay) if stay.file.number() == number => {
-                stay.last = seq;
-                stay.live += 1;
+    /// Where the messages that lie in file `number` may be found: spans, ascending.
+    pub(crate) fn spans_in(&self, number: u64) -> impl Iterator<Item = SeqRange> + '_ {
+        let there = self.stays.iter().filter(move |s| s.live > 0 && s.file.number() == number);
+        there.map(|s| SeqRange { first: s.first, last: s.last })
+    }
+
+    /// What is wanted of file `from` within `spans`, ascending, lies in `to` now. `count` tells how many messages of a span
+    /// are wanted.
+    pub(crate) fn moved(&mut self, from: u64, to: &Arc<FileUse>, spans: &[SeqRange], count: impl Fn(SeqRange) -> u64) {
+        let mut stays: VecDeque<Stay> = VecDeque::with_capacity(self.stays.len() + 2);
+        let mut keep = |file: &Arc<FileUse>, first: Seq, last: Seq, live: u64| match stays.back_mut() {
+            _ if live == 0 => {}
+            Some(stay) if Arc::ptr_eq(&stay.file, file) => {
+                stay.last = last;
+                stay.live += live;
             }
-            _ => self.stays.insert(at, Stay { file, first: seq, last: seq, live: 1 }),
+            _ => stays.push_back(Stay { file: file.clone(), first, last, live }),
+        };
+        for stay in self.stays.drain(..) {
+            let (mut first, mut rest) = (stay.first, stay.live);
+            let overlaps = spans.iter().filter(|_| stay.file.number() == from);
+            for span in overlaps.filter(|s| s.first <= stay.last && s.last >= stay.first) {
+                let part = SeqRange { first: span.first.max(first), last: span.last.min(stay.last) };
+                if first < part.first {
+                    let before = count(SeqRange { first, last: Seq(part.first.0 - 1) }).min(rest);
+                    keep(&stay.file, first, Seq(part.first.0 - 1), before);
+                    rest -= before;
+                }
+                let live = count(part).min(rest);
+                keep(to, part.first, part.last, live);
+                to.add_live(live);
+                let _ = stay.file.sub_live(live);
+                rest -= live;
+                first = part.last.next();
+            }
+            keep(&stay.file, first, stay.last, rest);
         }
-        emptied
+        self.stays = stays;
     }
 
     /// The file that holds `seq`, and the last sequence of this queue in it.
@@ -109,6 +119,27 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moves_leaves_the_rest_where_it_lies() {
+        let file = |n| Arc::new(FileUse::new(n, n, 1 << 20));
+        let (a, b, c) = (file(1), file(2), file(3));
+        let mut places = Places::default();
+        (1..=100).for_each(|n| places.add(Seq(n), 1, || Some(a.clone())));
+        (101..=200).for_each(|n| places.add(Seq(n), 2, || Some(b.clone())));
+        (1..=100).filter(|n| n % 10 != 0).for_each(|n| _ = places.remove(Seq(n)));
+        let span = |first, last| SeqRange { first: Seq(first), last: Seq(last) };
+        let tens = |r: SeqRange| r.last.0 / 10 - (r.first.0 - 1) / 10;
+        // The message 50 could not be copied.
+        places.moved(1, &c, &[span(10, 40), span(60, 100)], tens);
+        assert_eq!((a.live(), b.live(), c.live()), (1, 100, 9));
+        let at = |seq| places.find(Seq(seq)).map(|(file, _)| file);
+        assert_eq!([at(10), at(40), at(50), at(60), at(100), at(101)], [3, 3, 1, 3, 3, 2].map(Some));
+        assert_eq!(places.spans_in(3).collect::<Vec<_>>(), [span(10, 40), span(60, 100)]);
+        places.remove(Seq(50));
+        places.moved(3, &b, &[span(10, 100)], tens);
+        assert_eq!((a.live(), b.live(), c.live()), (0, 109, 0));
+    }
 
     #[test]
     fn a_queue_that_drains_again_and_again_keeps_one_stay() {

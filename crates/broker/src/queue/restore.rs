@@ -96,6 +96,22 @@ impl Claims {
         }
         self.0.insert(first, (last, file.clone()));
     }
+
+    /// The parts of `range` that no file claims.
+    fn gaps(&self, range: SeqRange) -> Vec<SeqRange> {
+        let (mut gaps, mut from) = (Vec::new(), range.first.0);
+        let start = self.0.range(..=from).next_back().map_or(from, |(first, _)| *first);
+        for (first, (last, _)) in self.0.range(start..=range.last.0) {
+            if *first > from {
+                gaps.push(SeqRange { first: Seq(from), last: Seq(first - 1) });
+            }
+            from = from.max(last + 1);
+        }
+        if from <= range.last.0 {
+            gaps.push(SeqRange { first: Seq(from), last: range.last });
+        }
+        gaps
+    }
 }
 
 /// A queue while the log is read.
@@ -178,6 +194,18 @@ impl Restoring {
         }
     }
 
+    /// Messages that should be there and lie in no file: the first range of them, and how many there are.
+    pub(crate) fn lost(&self) -> Option<(SeqRange, u64)> {
+        let (mut first, mut count) = (None, 0);
+        for range in self.lanes.iter().flat_map(Ranges::iter) {
+            for gap in self.claims.gaps(range) {
+                count += gap.last.0 - gap.first.0 + 1;
+                first.get_or_insert(gap);
+            }
+        }
+        first.map(|gap| (gap, count))
+    }
+
     /// Puts what was found into the queue. `clean` tells whether the log had been closed in order.
     pub(crate) fn finish(mut self, queue: &Queue, clean: bool, epoch: Epoch) {
         let mut state = queue.lock();
@@ -207,6 +235,7 @@ impl Restoring {
 mod tests {
     use super::{Claims, Ranges};
     use narumq_log::FileUse;
+    use narumq_model::{Seq, SeqRange};
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
@@ -227,6 +256,9 @@ mod tests {
             let flat: BTreeMap<u64, u64> =
                 claims.0.iter().flat_map(|(f, (l, file))| (*f..=*l).map(|seq| (seq, file.number()))).collect();
             assert_eq!(flat, model);
+            let gaps = claims.gaps(SeqRange { first: Seq(10), last: Seq(150) });
+            let missing = (10..=150).filter(|seq| !model.contains_key(seq));
+            assert!(gaps.iter().flat_map(|r| r.first.0..=r.last.0).eq(missing));
         }
     }
 

@@ -101,16 +101,9 @@ impl QueueState {
         }
     }
 
-    /// Which journaled messages of `within` are still there, ascending.
-    pub(crate) fn live(&self, within: SeqRange) -> Vec<SeqRange> {
-        let mut live: Vec<SeqRange> = self
-            .snapshot()
-            .lanes
-            .into_iter()
-            .flatten()
-            .filter(|r| r.first <= within.last && r.last >= within.first)
-            .map(|r| SeqRange { first: r.first.max(within.first), last: r.last.min(within.last) })
-            .collect();
+    /// Which journaled messages are still there, ascending.
+    pub(crate) fn journaled(&self) -> Vec<SeqRange> {
+        let mut live: Vec<SeqRange> = self.snapshot().lanes.into_iter().flatten().collect();
         live.sort_unstable();
         live
     }

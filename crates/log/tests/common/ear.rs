@@ -1,8 +1,8 @@
 //! A listener that keeps what it is told and can be waited for.
 
 use super::world::Object;
-use narumq_log::{Entry, Kind, Listener, Log, ReadDone, StoredMessage};
-use narumq_model::{Lsn, ObjectId, SeqRange, Time};
+use narumq_log::{Entry, FileUse, Kind, Listener, Log, ReadDone};
+use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -17,6 +17,8 @@ pub struct Told {
     pub durable: Vec<Lsn>,
     pub failed: Vec<String>,
     pub reads: Vec<ReadDone>,
+    /// How often messages were told to lie elsewhere.
+    pub moved: u64,
     pub checkpoints: Vec<ObjectId>,
     /// How often the same LSN was told again.
     pub again: u64,
@@ -114,11 +116,26 @@ impl Listener for Ear {
         self.tell(|told| told.checkpoints.push(object));
     }
 
-    fn live(&self, _: ObjectId, _: SeqRange) -> Vec<SeqRange> {
-        Vec::new()
+    fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
+        let Some(object) = self.objects.lock().unwrap().get(&object).cloned() else { return Vec::new() };
+        let state = object.state.lock().unwrap();
+        let there = state.live.iter().filter(|(_, (_, lies_in))| lies_in.number() == file);
+        there.map(|(seq, _)| SeqRange::one(Seq(*seq))).collect()
     }
 
-    fn relocate(&self, _: ObjectId, _: u64, _: &[StoredMessage]) {}
+    fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
+        self.tell(|told| told.moved += 1);
+        let Some(object) = self.objects.lock().unwrap().get(&object).cloned() else { return };
+        let mut state = object.state.lock().unwrap();
+        for span in spans {
+            let there = state.live.range_mut(span.first.0..=span.last.0);
+            for (_, (_, file)) in there.filter(|(_, (_, file))| file.number() == from) {
+                file.sub_live(1);
+                to.add_live(1);
+                *file = to.clone();
+            }
+        }
+    }
 
     fn scratch_done(&self, _: ObjectId, _: u64, _: Result<bytes::Bytes, String>) {}
 }

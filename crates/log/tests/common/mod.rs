@@ -47,6 +47,7 @@ pub fn small() -> Options {
         idle_sync_ms: 5,
         prefill: false,
         disk_reserve: 0,
+        settle_ms: 20,
         ..Options::default()
     }
 }

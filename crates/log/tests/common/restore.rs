@@ -29,7 +29,9 @@ pub struct Restore {
 
 impl Restore {
     fn lies(&mut self, object: ObjectId, seq: u64, file: &Arc<FileUse>) {
-        if let Some(old) = self.objects.entry(object).or_default().places.insert(seq, file.clone()) {
+        let before = self.objects.entry(object).or_default().places.insert(seq, file.clone());
+        // A copied message is told where it lay and then where it lies.
+        if let Some(old) = before.filter(|old| !file.is_survivor() || old.number() >= file.number()) {
             self.wrong.push(format!("{object}/{seq} lies in {} and in {}", old.number(), file.number()));
         }
     }
@@ -86,8 +88,17 @@ impl Recover for Restore {
     }
 }
 
-/// Reads every message of these objects, file by file.
-pub fn check_bodies<'a>(log: &Log, objects: impl Iterator<Item = &'a Arc<Object>>) -> Result<(), String> {
+/// Reads every message of these objects, file by file; again if one was emptied meanwhile.
+pub fn check_bodies<'a>(log: &Log, objects: impl Iterator<Item = &'a Arc<Object>> + Clone) -> Result<(), String> {
+    loop {
+        match read_bodies(log, objects.clone()) {
+            Err(what) if what.contains("the file is gone") => {}
+            result => return result,
+        }
+    }
+}
+
+fn read_bodies<'a>(log: &Log, objects: impl Iterator<Item = &'a Arc<Object>>) -> Result<(), String> {
     let mut by_file: BTreeMap<(u64, ObjectId), BTreeMap<u64, Origin>> = BTreeMap::new();
     for object in objects {
         for (seq, (origin, file)) in &object.state.lock().unwrap().live {
