@@ -1,5 +1,6 @@
 //! The command line, and the load it asks for.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::load::{Load, QueueType, Scenario};
@@ -27,6 +28,13 @@ pub(crate) enum Command {
     /// Spin at nice 19 until standard input closes
     #[command(hide = true)]
     Spin,
+    /// Become another program, which is killed when the parent ends
+    #[command(hide = true)]
+    Become {
+        /// The program and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 /// How the result is printed.
@@ -51,6 +59,10 @@ pub(crate) struct AmqpArgs {
     /// The broker
     #[arg(long, default_value = "amqp://guest:guest@127.0.0.1:5672/%2f")]
     pub(crate) uri: Uri,
+    /// Start the broker itself, anew and on a fresh data directory for every run: this program, or
+    /// another that takes `narumq`'s options
+    #[arg(long, value_name = "PROGRAM", num_args = 0..=1, conflicts_with_all = ["uri", "pid"])]
+    pub(crate) spawn: Option<Option<PathBuf>>,
     /// Its process, for CPU, memory and bytes written [default: who listens on the port, if local]
     #[arg(long)]
     pub(crate) pid: Option<u32>,
@@ -68,9 +80,9 @@ pub(crate) struct AmqpArgs {
     #[arg(long, value_enum, default_value_t = Scenario::Throughput, conflicts_with = "table")]
     pub(crate) scenario: Scenario,
     /// Messages to publish in all
-    #[arg(long, value_name = "N", conflicts_with = "seconds")]
+    #[arg(long, value_name = "N")]
     pub(crate) messages: Option<u64>,
-    /// Publish for so long instead
+    /// Publish for so long; with --messages, no longer than that
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<f64>,
     /// Bytes of a body; from 16 on, bodies are stamped: latency, gaps and duplicates are seen
@@ -124,16 +136,20 @@ pub(crate) struct AmqpArgs {
     /// Wait until the broker's work afterwards ends (CPU and writes quiet), and bill it
     #[arg(long)]
     pub(crate) settle: bool,
-    /// The brokers' disk: the disk probe and the least server write here [default: the temporary directory]
+    /// The brokers' disk: spawned brokers, the least server and the disk probe write below it
+    /// [default: the temporary directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Run the whole table of standard loads and write the results as JSON
+    /// Run the whole table of standard loads, print its targets and write the results as data
     #[arg(long)]
     pub(crate) table: bool,
+    /// Read the standard loads from *.toml here, not the ones built in
+    #[arg(long, value_name = "DIR", requires = "table")]
+    pub(crate) scenarios: Option<PathBuf>,
     /// Only the standard loads whose name contains this
     #[arg(long, value_name = "TEXT", requires = "table")]
     pub(crate) only: Option<String>,
-    /// Multiply the counts of the standard loads
+    /// Multiply the counts and times of the standard loads
     #[arg(long, value_name = "FACTOR", requires = "table", default_value_t = 1.0)]
     pub(crate) scale: f64,
     /// Name of the results file [default: the broker's product, its version and the date]
@@ -159,17 +175,21 @@ impl AmqpArgs {
     /// The load with the scenario's own values where nothing was said, or what is wrong with it.
     pub(crate) fn load(&self) -> Result<Load, String> {
         let scenario = self.scenario;
-        let backlog = scenario == Scenario::Backlog;
+        let backlog = matches!(scenario, Scenario::Backlog | Scenario::Restart);
         let latency = scenario == Scenario::Latency;
         let queues = match scenario {
             Scenario::Fanout => self.fanout,
             Scenario::Queues => self.queues.unwrap_or(10_000),
             _ => self.queues.unwrap_or(1),
         };
-        let seconds = self.seconds.or((latency && self.messages.is_none()).then_some(10.0));
+        let seconds = self.seconds.or(match scenario {
+            Scenario::Latency if self.messages.is_none() => Some(10.0),
+            Scenario::Start => Some(5.0),
+            _ => None,
+        });
         let consumers = if scenario == Scenario::Fanout { queues } else { 1 };
         let size = match scenario {
-            Scenario::Backlog | Scenario::Latency => 1024,
+            Scenario::Backlog | Scenario::Restart | Scenario::Latency => 1024,
             Scenario::Fanout => 100,
             _ => 16,
         };
@@ -178,8 +198,10 @@ impl AmqpArgs {
             messages: self.messages.or(seconds.is_none().then_some(1_000_000)),
             seconds,
             size: self.size.unwrap_or(size),
-            persistent: self.persistent,
-            durable: self.durable || scenario == Scenario::Queues || self.queue_type == Some(QueueType::Quorum),
+            persistent: self.persistent || scenario == Scenario::Restart,
+            durable: self.durable
+                || matches!(scenario, Scenario::Queues | Scenario::Restart)
+                || self.queue_type == Some(QueueType::Quorum),
             queue_type: self.queue_type,
             confirm: self.confirm.unwrap_or(if backlog { 1000 } else { 0 }),
             ack: self.ack.unwrap_or(if backlog || latency { 100 } else { 0 }),
@@ -189,58 +211,18 @@ impl AmqpArgs {
             consumers: self.consumers.unwrap_or(consumers),
             queues,
             connections: self.connections,
-            drain: self.drain || seconds.is_none() || backlog,
+            drain: self.drain || seconds.is_none() || self.messages.is_some() || backlog,
             settle: self.settle,
         };
-        check(&load)?;
+        load.check()?;
+        if self.spawn.is_none() && matches!(scenario, Scenario::Restart) {
+            return Err("a broker can be killed and restarted only with --spawn".to_owned());
+        }
         if self.runs == 0 {
             return Err("--runs is at least 1".to_owned());
         }
         Ok(load)
     }
-}
-
-/// Refuses a load that could not be carried out as it reads.
-fn check(load: &Load) -> Result<(), String> {
-    let wrong = |text: &str| Err(text.to_owned());
-    if load.is_idle() {
-        return if load.queues == 0 || load.connections == 0 {
-            wrong("none at all cannot be measured")
-        } else {
-            Ok(())
-        };
-    }
-    if load.producers == 0 || load.consumers == 0 || load.queues == 0 {
-        return wrong("at least one producer, one consumer and one queue are wanted");
-    }
-    if load.producers > 10_000 || load.consumers > 10_000 || load.queues > 65_535 {
-        return wrong("at most 10000 producers, 10000 consumers and 65535 queues");
-    }
-    if load.size > 64 << 20 {
-        return wrong("a body is at most 64 MiB");
-    }
-    if load.scenario != Scenario::Fanout && load.producers * load.queues * (load.size + 100) > 4 << 30 {
-        return wrong("a message for every producer and queue is encoded beforehand: these take more than 4 GiB");
-    }
-    if load.messages == Some(0) || load.messages.is_some_and(|messages| messages > u64::from(u32::MAX)) {
-        return wrong("--messages is from 1 to 4294967295");
-    }
-    if load.seconds.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
-        return wrong("--seconds is above 0");
-    }
-    if load.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
-        return wrong("--rate is above 0");
-    }
-    if load.confirm > 1_000_000 {
-        return wrong("--confirm is at most 1000000");
-    }
-    if load.ack > 0 && load.prefetch > 0 && load.ack > u32::from(load.prefetch) {
-        return wrong("--ack is at most --prefetch, or the consumer waits for ever");
-    }
-    if load.scenario == Scenario::Backlog && load.seconds.is_some() {
-        return wrong("a backlog is a number of --messages");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -273,6 +255,8 @@ mod tests {
         assert_eq!((load.queues, load.consumers, load.copies()), (7, 7, 7));
         let load = parse("--scenario backlog --ack 5 --prefetch 9").unwrap().load().unwrap();
         assert_eq!((load.ack, load.prefetch, load.confirm), (5, 9, 1000));
+        let load = parse("--messages 5 --seconds 2").unwrap().load().unwrap();
+        assert_eq!((load.messages, load.seconds, load.drain), (Some(5), Some(2.0), true), "whichever ends first");
         assert!(parse("--queue-type quorum").unwrap().load().unwrap().durable);
     }
 
@@ -293,7 +277,7 @@ mod tests {
         ] {
             assert!(parse(line).unwrap().load().is_err(), "{line}");
         }
-        for line in ["--messages 5 --seconds 5", "--uri http://h", "--against-pid 5", "--scenario dance"] {
+        for line in ["--spawn --uri amqp://h", "--uri http://h", "--against-pid 5", "--scenario dance"] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

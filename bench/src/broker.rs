@@ -17,13 +17,15 @@ pub(crate) struct Broker {
     pub(crate) address: SocketAddr,
     /// Its process, if known.
     pub(crate) pid: Option<u32>,
+    /// Whether its process was started for this run alone.
+    pub(crate) fresh: bool,
 }
 
 impl Broker {
     /// Resolves the host and, if no process was told, looks who listens on the port.
     pub(crate) fn find(uri: &Uri, pid: Option<u32>) -> Result<Broker> {
         let address = uri.address()?;
-        Ok(Broker { uri: uri.clone(), address, pid: pid.or_else(|| procfs::listener(address)) })
+        Ok(Broker { uri: uri.clone(), address, pid: pid.or_else(|| procfs::listener(address)), fresh: false })
     }
 
     /// Opens a connection with a channel.
@@ -35,7 +37,7 @@ impl Broker {
     pub(crate) fn meter(&self) -> Result<Option<Meter>> {
         let Some(pid) = self.pid else { return Ok(None) };
         let meter = Meter::start(pid).ok_or_else(|| Error::new(format!("there is no process {pid}")))?;
-        Ok(Some(meter))
+        Ok(Some(if self.fresh { meter.since_birth() } else { meter }))
     }
 }
 

@@ -25,11 +25,23 @@ impl Itself {
         Itself { words: words.iter().map(ToString::to_string).collect() }
     }
 
-    /// Starts a child and reads the one line it prints when it is ready.
-    pub(crate) fn start(&self, arguments: &[OsString]) -> Result<(Running, String)> {
+    /// Whether the program is the broker, and the generator a word of it.
+    pub(crate) fn is_broker(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// This program with these `bench` arguments, to be started.
+    pub(crate) fn command(&self, arguments: &[OsString]) -> Result<Command> {
         let program = std::env::current_exe().map_err(|error| Error::io("finding this program", error))?;
         let mut command = Command::new(program);
-        command.args(&self.words).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(&self.words).args(arguments);
+        Ok(command)
+    }
+
+    /// Starts a child and reads the one line it prints when it is ready.
+    pub(crate) fn start(&self, arguments: &[OsString]) -> Result<(Running, String)> {
+        let mut command = self.command(arguments)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Error::io("starting a child process", error))?;
         let mut running = Running { input: child.stdin.take(), child };
         let mut line = String::new();

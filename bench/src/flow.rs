@@ -66,13 +66,14 @@ pub(crate) fn run(broker: &Broker, load: &Load, screen: &Screen) -> Result<Outco
     Ok(Outcome { peer, ..figures(load, &measured) })
 }
 
-struct Flow<'a> {
+/// A load in progress.
+pub(crate) struct Flow<'a> {
     broker: &'a Broker,
     load: &'a Load,
     screen: &'a Screen,
     topology: &'a Topology,
     shared: Arc<Shared>,
-    meter: Option<Meter>,
+    pub(crate) meter: Option<Meter>,
     sender: Sender<Event>,
     events: Receiver<Event>,
     /// Time and counters at the last progress line.
@@ -89,7 +90,13 @@ struct Parts {
 }
 
 impl<'a> Flow<'a> {
-    fn new(broker: &'a Broker, load: &'a Load, screen: &'a Screen, topology: &'a Topology) -> Result<Flow<'a>> {
+    /// A load of a declared topology.
+    pub(crate) fn new(
+        broker: &'a Broker,
+        load: &'a Load,
+        screen: &'a Screen,
+        topology: &'a Topology,
+    ) -> Result<Flow<'a>> {
         let (sender, events) = channel();
         let meter = broker.meter()?;
         let shared = Arc::new(Shared::new());
@@ -145,6 +152,17 @@ impl<'a> Flow<'a> {
 
     /// Producers alone, then consumers alone.
     fn one_after_the_other(&mut self, publishers: Vec<Publisher>, control: &mut Connection) -> Result<Parts> {
+        let (publishers, published, held) = self.publish_alone(publishers, control)?;
+        let (tally, subscribers) = self.consume_alone(&published)?;
+        Ok(Parts { publishers, subscribers, published, tally, held: Some(held) })
+    }
+
+    /// Publishes everything while nobody consumes; returns once the broker holds it all.
+    pub(crate) fn publish_alone(
+        &mut self,
+        publishers: Vec<Publisher>,
+        control: &mut Connection,
+    ) -> Result<(Vec<Publisher>, Published, Held)> {
         if let Some(meter) = &mut self.meter {
             meter.restart();
         }
@@ -153,12 +171,17 @@ impl<'a> Flow<'a> {
         let (began, publishers) = join(producer)?;
         let published = Published::of(began?, &publishers);
         let held = self.await_held(&published, control)?;
+        Ok((publishers, published, held))
+    }
+
+    /// Consumes all that was published.
+    pub(crate) fn consume_alone(&mut self, published: &Published) -> Result<(Tally, Vec<Subscriber>)> {
         self.shared.set_target(published.count);
         let consumer = self.spawn_consumer()?;
         // Each thread says once that it ends.
         while self.next_event() != Event::Ended {}
         let (tally, subscribers) = join(consumer)?;
-        Ok(Parts { publishers, subscribers, published, tally: tally?, held: Some(held) })
+        Ok((tally?, subscribers))
     }
 
     /// Waits until every message is in its queue; without confirms nothing else tells.
@@ -216,7 +239,8 @@ impl<'a> Flow<'a> {
         self.screen.show(&line);
     }
 
-    fn publishers(&self) -> Result<Vec<Publisher>> {
+    /// Opens the producers' connections.
+    pub(crate) fn publishers(&self) -> Result<Vec<Publisher>> {
         let load = self.load;
         let keys = if self.topology.exchange.is_empty() { &self.topology.queues[..] } else { &[String::new()] };
         let one = |index: usize| {

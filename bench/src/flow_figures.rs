@@ -18,6 +18,7 @@ pub(crate) struct Published {
     /// Messages of each.
     each: Vec<u64>,
     refused: u64,
+    answers: u64,
     confirm_latency: Histogram,
 }
 
@@ -33,6 +34,7 @@ impl Published {
             count: each.iter().sum(),
             each,
             refused: publishers.iter().map(|publisher| publisher.refused).sum(),
+            answers: publishers.iter().map(|publisher| publisher.answers).sum(),
             confirm_latency,
         }
     }
@@ -97,6 +99,15 @@ fn spending(outcome: &mut Outcome, load: &Load, measured: &Measured) {
     if let Some(written) = spent.written {
         outcome.put("written_bytes", "written", Unit::Bytes, written as f64);
         outcome.put("written_bytes_per_published", "written / published", Unit::Bytes, written as f64 / count);
+        let published = count * load.size.max(1) as f64;
+        outcome.put("written_per_byte", "bytes written / byte published", Unit::Times, written as f64 / published);
+        if measured.published.answers > 0 {
+            let answers = measured.published.answers as f64;
+            outcome.put("confirm_answers", "confirms received", Unit::Count, answers);
+            let rest = written as f64 - 4096.0 * answers;
+            let label = "bytes written less 4 KiB a confirm / byte published";
+            outcome.put("written_less_syncs_per_byte", label, Unit::Times, rest.max(0.0) / published);
+        }
     }
 }
 

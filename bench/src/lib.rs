@@ -30,10 +30,16 @@ mod procfs;
 mod producer;
 mod publisher;
 mod report;
+mod restart;
+mod scenario;
 mod screen;
 mod shared;
+mod spawned;
 mod spinner;
 mod standard;
+mod start;
+mod target;
+mod targets;
 mod template;
 mod uri;
 mod wait;
@@ -46,6 +52,7 @@ use crate::args::{AmqpArgs, Command, Output};
 use crate::child::Itself;
 use crate::error::{Error, Result};
 use crate::machine::Machine;
+use crate::scenario::Row;
 use crate::screen::Screen;
 
 pub use crate::args::Args;
@@ -60,6 +67,7 @@ pub fn run(args: Args, words: &[&str]) -> ExitCode {
         Command::Amqp(args) => return amqp(&args, &Itself::after(words)),
         Command::LimitServer { dir } => limit::serve_until_parent_leaves(&dir),
         Command::Spin => spinner::spin(),
+        Command::Become { words } => spawned::become_program(&words),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,16 +100,20 @@ fn measure(args: &AmqpArgs, load: &load::Load, itself: &Itself) -> Result<bool> 
     let screen = Screen::new(args.quiet);
     // The spinner spins until the end of this function.
     let spinner = spinner::start(args.spinner, itself)?;
-    let machine = Machine::look(&args.directory(), spinner.is_some());
+    let mut machine = Machine::look(&args.directory(), spinner.is_some());
     let comparisons = if args.table {
+        machine.try_disk(&args.directory())?;
         standard::run(args, &machine, itself, &screen)?
     } else {
-        vec![comparison::compare(&load.describe(), load, args, itself, &screen)?]
+        vec![comparison::compare(&Row::alone(load), args, itself, &screen)?]
     };
     let text = match (args.output, &comparisons[..]) {
         (Output::Json, _) => format!("{:#}\n", report::json(&machine, &comparisons)),
         (Output::Table, [one]) if !args.table => report::table(one),
-        (Output::Table, _) => report::summary(&comparisons),
+        (Output::Table, _) => {
+            let colours = targets::colours(&std::io::stdout());
+            format!("{}\n{}", report::summary(&comparisons), targets::table(&comparisons, colours))
+        }
     };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(comparisons.iter().all(comparison::Comparison::is_sound))

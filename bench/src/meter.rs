@@ -14,6 +14,7 @@ pub(crate) struct Meter {
     family: Vec<u32>,
     resets: bool,
     start: Reading,
+    since_birth: bool,
     /// Resident at the start, bytes.
     pub(crate) resident_before: u64,
     peak: u64,
@@ -45,12 +46,23 @@ impl Meter {
         let family = procfs::family(pid);
         let resets = procfs::reset_peak(pid);
         let resident_before = procfs::resident(pid)?;
-        Some(Meter { pid, start: Reading::of(&family)?, family, resets, resident_before, peak: resident_before })
+        let start = Reading::of(&family)?;
+        Some(Meter { pid, start, family, resets, since_birth: false, resident_before, peak: resident_before })
+    }
+
+    /// Bills every byte the process ever wrote, also what it prepared before the load came.
+    pub(crate) fn since_birth(mut self) -> Meter {
+        self.since_birth = true;
+        self.restart();
+        self
     }
 
     /// Counts CPU and bytes from now on, not from the start.
     pub(crate) fn restart(&mut self) {
         self.start = Reading::of(&self.family).unwrap_or(self.start);
+        if self.since_birth {
+            self.start.written = self.start.written.map(|_| 0);
+        }
     }
 
     /// Looks at the memory now: where the kernel's own peak cannot be reset, the peak is the

@@ -22,7 +22,7 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
             publisher.follow(Schedule::new(rate, index, count, began));
         }
     }
-    let end = load.messages.map_or(load.seconds, |_| None).map(|seconds| began + (seconds * 1e9) as u64);
+    let end = load.seconds.map(|seconds| began + (seconds * 1e9) as u64);
     let mut done = vec![false; publishers.len()];
     let mut blocked = vec![false; publishers.len()];
     let mut ended = false;

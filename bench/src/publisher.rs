@@ -69,6 +69,8 @@ pub(crate) struct Publisher {
     pub(crate) confirm_latency: Histogram,
     pub(crate) confirmed: u64,
     pub(crate) refused: u64,
+    /// Answers that settled something: one for each sync, if the broker gathers what one sync made durable.
+    pub(crate) answers: u64,
     /// When the last message left or, with confirms, was confirmed.
     pub(crate) last: u64,
 }
@@ -88,6 +90,7 @@ impl Publisher {
             confirm_latency: Histogram::new(),
             confirmed: 0,
             refused: 0,
+            answers: 0,
             last: 0,
         }
     }
@@ -206,6 +209,7 @@ impl Publisher {
             let (tag, multiple) = (fields.u64()?, fields.u8()? & 1 != 0);
             if let Some(window) = &mut self.window {
                 let settled = window.settle(tag, multiple, now, &mut self.confirm_latency);
+                self.answers += u64::from(settled > 0);
                 *(if refused { &mut self.refused } else { &mut self.confirmed }) += settled;
             }
         }

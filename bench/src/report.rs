@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::outcome::{Outcome, ratio};
 
 /// Rows of cells; the first column is aligned to the left, the others to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -27,7 +27,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 }
 
 /// What a side is called in a heading.
-fn heading(side: &Side) -> String {
+pub(crate) fn heading(side: &Side) -> String {
     match side.role {
         Role::Limit => "limit".to_owned(),
         _ => side.uri.clone(),
@@ -35,7 +35,7 @@ fn heading(side: &Side) -> String {
 }
 
 /// `RabbitMQ 3.10.8`, or what little the broker said of itself.
-fn product(outcome: &Outcome) -> String {
+pub(crate) fn product(outcome: &Outcome) -> String {
     let name = format!("{} {}", outcome.peer.product, outcome.peer.version);
     if name.trim().is_empty() { "unnamed".to_owned() } else { name.trim().to_owned() }
 }
@@ -63,7 +63,7 @@ pub(crate) fn table(comparison: &Comparison) -> String {
     }
     let mut text = format!("{}\n{}", comparison.load.describe(), aligned(&rows));
     let process = |side: &Side| side.pid.map_or("unknown".to_owned(), |pid| pid.to_string());
-    if comparison.sides.iter().any(|side| side.pid.is_none()) {
+    if comparison.sides.iter().any(|side| side.pid.is_none() && !side.spawned) {
         let pids: Vec<String> = comparison.sides.iter().map(process).collect();
         text += &format!("server processes: {}; without one there is no CPU, RSS or bytes written\n", pids.join(", "));
     }
@@ -82,7 +82,7 @@ fn faults(comparison: &Comparison) -> String {
 }
 
 /// Columns of the summary: key, heading.
-const SUMMARY: [(&str, &str); 12] = [
+const SUMMARY: [(&str, &str); 13] = [
     ("in_per_s", "in/s"),
     ("out_per_s", "out/s"),
     ("latency_p50_us", "p50"),
@@ -94,7 +94,8 @@ const SUMMARY: [(&str, &str); 12] = [
     ("cpu_us_each", "CPU us each"),
     ("rss_peak_bytes", "RSS peak"),
     ("rss_bytes_each", "RSS each"),
-    ("written_bytes_per_published", "written/published"),
+    ("written_per_byte", "written/B"),
+    ("ready_us", "ready"),
 ];
 
 /// Several comparisons as one table: a row per load and broker.
@@ -122,11 +123,20 @@ fn numbers(outcome: &Outcome) -> Value {
 
 /// Comparisons with the machine they were made on.
 pub(crate) fn json(machine: &Machine, comparisons: &[Comparison]) -> Value {
-    let loads: Vec<Value> = comparisons.iter().map(one).collect();
+    let loads: Vec<Value> = comparisons.iter().map(|comparison| one(comparison, comparisons)).collect();
     json!({ "machine": machine, "loads": loads })
 }
 
-fn one(comparison: &Comparison) -> Value {
+/// Its targets with what came of them.
+fn targets(comparison: &Comparison, all: &[Comparison]) -> Vec<Value> {
+    let judged = comparison.targets.iter().map(|target| {
+        let verdict = target.judge(comparison, all);
+        json!({ "target": target, "met": verdict.met, "missed_by": verdict.missed_by })
+    });
+    judged.collect()
+}
+
+fn one(comparison: &Comparison, all: &[Comparison]) -> Value {
     let mut brokers = Vec::new();
     let mut ratios = Map::new();
     for (index, side) in comparison.sides.iter().enumerate() {
@@ -136,6 +146,7 @@ fn one(comparison: &Comparison) -> Value {
             "product": side.outcome.peer.product,
             "version": side.outcome.peer.version,
             "pid": side.pid,
+            "spawned": side.spawned,
             "figures": numbers(&side.outcome),
             "runs": side.runs.iter().map(numbers).collect::<Vec<_>>(),
             "faults": side.outcome.faults,
@@ -154,6 +165,7 @@ fn one(comparison: &Comparison) -> Value {
         "name": comparison.name,
         "description": comparison.load.describe(),
         "load": comparison.load,
+        "targets": targets(comparison, all),
         "brokers": brokers,
         "ratios": ratios,
     })
