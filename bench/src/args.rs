@@ -127,9 +127,9 @@ pub(crate) struct AmqpArgs {
     /// A child at nice 19 that spins meanwhile, as a halted virtual core notices the disk late
     #[arg(long, value_enum, default_value_t = Spinner::Auto)]
     pub(crate) spinner: Spinner,
-    /// Repeat so often, brokers in turn, and print medians
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) runs: usize,
+    /// Repeat so often, brokers in turn, and print medians [default: 1; with --table 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) runs: Option<usize>,
     /// Wait until all is consumed (always so with --messages)
     #[arg(long)]
     pub(crate) drain: bool,
@@ -170,6 +170,11 @@ impl AmqpArgs {
     /// Where the probe and the least server write.
     pub(crate) fn directory(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// How often each load is taken.
+    pub(crate) fn runs(&self) -> usize {
+        self.runs.unwrap_or(if self.table { 3 } else { 1 })
     }
 
     /// The load with the scenario's own values where nothing was said, or what is wrong with it.
@@ -218,7 +223,7 @@ impl AmqpArgs {
         if self.spawn.is_none() && matches!(scenario, Scenario::Restart) {
             return Err("a broker can be killed and restarted only with --spawn".to_owned());
         }
-        if self.runs == 0 {
+        if self.runs == Some(0) {
             return Err("--runs is at least 1".to_owned());
         }
         Ok(load)

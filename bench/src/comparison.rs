@@ -133,11 +133,11 @@ fn on_own(program: &Program, load: &Load, screen: &Screen) -> Result<Outcome> {
 /// Runs a load on the broker, on the other one and on the least server, as asked for.
 pub(crate) fn compare(row: &Row, args: &AmqpArgs, itself: &Itself, screen: &Screen) -> Result<Comparison> {
     let (load, directory) = (&row.load, args.directory());
-    let given_times = args.runs.min(row.runs_against);
+    let given_times = args.runs().min(row.runs_against);
     let mut seats = vec![match &args.spawn {
         Some(program) => {
             let program = Program::find(program.as_deref(), itself, &directory)?;
-            Seat::new(Role::Broker, Server::Own(program), args.runs)
+            Seat::new(Role::Broker, Server::Own(program), args.runs())
         }
         None => Seat::new(Role::Broker, Server::Given(Broker::find(&args.uri, args.pid)?), given_times),
     }];
@@ -149,7 +149,7 @@ pub(crate) fn compare(row: &Row, args: &AmqpArgs, itself: &Itself, screen: &Scre
     // The child lives until all runs are over.
     let child = if args.limit && row.limit && anyones { Some(limit::start(itself, &directory)?) } else { None };
     if let Some((child, uri)) = &child {
-        seats.push(Seat::new(Role::Limit, Server::Given(Broker::find(uri, Some(child.pid()))?), args.runs));
+        seats.push(Seat::new(Role::Limit, Server::Given(Broker::find(uri, Some(child.pid()))?), args.runs()));
     }
     let probes = load.confirm == 1 && load.persistent && load.is_flow();
     let mut disk = Histogram::new();
@@ -160,7 +160,7 @@ pub(crate) fn compare(row: &Row, args: &AmqpArgs, itself: &Itself, screen: &Scre
         Ok(())
     };
     probe(&directory)?;
-    for run in 0..args.runs {
+    for run in 0..args.runs() {
         for seat in seats.iter_mut().filter(|seat| run < seat.times) {
             seat.take(load, screen)?;
         }

@@ -6,8 +6,8 @@ use crate::comparison::{Comparison, Role, Side};
 use crate::machine::Machine;
 use crate::outcome::{Outcome, ratio};
 
-/// Rows of cells; the first column is aligned to the left, the others to the right.
-pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+/// Rows of cells; the first `left` columns are aligned to the left, the others to the right.
+pub(crate) fn aligned(rows: &[Vec<String>], left: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -15,10 +15,8 @@ pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            match column {
-                0 => line += &format!("{cell:<width$}"),
-                _ => line += &format!("  {cell:>width$}"),
-            }
+            line += if column > 0 { "  " } else { "" };
+            line += &if column < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
         }
         text += line.trim_end();
         text.push('\n');
@@ -61,7 +59,7 @@ pub(crate) fn table(comparison: &Comparison) -> String {
         }
         rows.push(row);
     }
-    let mut text = format!("{}\n{}", comparison.load.describe(), aligned(&rows));
+    let mut text = format!("{}\n{}", comparison.load.describe(), aligned(&rows, 1));
     let process = |side: &Side| side.pid.map_or("unknown".to_owned(), |pid| pid.to_string());
     if comparison.sides.iter().any(|side| side.pid.is_none() && !side.spawned) {
         let pids: Vec<String> = comparison.sides.iter().map(process).collect();
@@ -105,14 +103,14 @@ pub(crate) fn summary(comparisons: &[Comparison]) -> String {
     let mut rows = vec![head];
     for comparison in comparisons {
         for side in &comparison.sides {
-            let mut row = vec![comparison.name.clone(), heading(side)];
+            let mut row = vec![comparison.name.clone(), product(&side.outcome)];
             row.extend(SUMMARY.map(|(key, _)| {
                 side.outcome.figure(key).map_or("-".to_owned(), |figure| figure.unit.show(figure.value))
             }));
             rows.push(row);
         }
     }
-    aligned(&rows) + &comparisons.iter().map(faults).collect::<String>()
+    aligned(&rows, 2) + &comparisons.iter().map(faults).collect::<String>()
 }
 
 /// All figures as an object.
@@ -179,6 +177,6 @@ mod tests {
     fn cells_are_aligned_and_lines_end_without_spaces() {
         let rows = [vec!["a", "1"], vec!["long", "1,000"], vec!["c", ""]];
         let rows = rows.map(|row| row.into_iter().map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(aligned(&rows), "a         1\nlong  1,000\nc\n");
+        assert_eq!(aligned(&rows, 1), "a         1\nlong  1,000\nc\n");
     }
 }

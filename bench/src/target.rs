@@ -62,7 +62,8 @@ impl Target {
             let against = comparison.sides.iter().find(|side| side.role == Role::Against);
             let value =
                 against.and_then(|side| Some(of(&side.outcome)? / of(first)?)).filter(|value| value.is_finite());
-            let mut verdict = verdict(format!("{label}: the other broker's"), Unit::Times, times, false, value);
+            let mut verdict =
+                verdict(format!("{label}, the other broker's by this one's"), Unit::Times, times, false, value);
             verdict.values.resize(comparison.sides.len(), None);
             return verdict;
         }
@@ -80,7 +81,7 @@ impl Target {
             Some(of(&side.outcome)? / of(&base.outcome)?).filter(|times| times.is_finite())
         };
         let name = base.map_or(stem.clone(), |base| base.name.clone());
-        let mut verdict = verdict(format!("{label}: times that of {name}"), Unit::Times, bound, most, times(0));
+        let mut verdict = verdict(format!("{label}, by that of {name}"), Unit::Times, bound, most, times(0));
         let rest = (1..comparison.sides.len()).map(|index| times(index).map(|value| Unit::Times.show(value)));
         verdict.values.extend(rest);
         verdict

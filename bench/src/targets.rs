@@ -37,11 +37,12 @@ fn values(comparison: &Comparison, verdict: &Verdict, sides: &[(Role, String)]) 
     sides.iter().map(|(role, _)| value(*role).unwrap_or("-".to_owned())).collect()
 }
 
-/// `met`, `missed by 1.25 x` or why it is neither.
+/// `met`, `MISSED by 25 %`, `MISSED by 3.1 x` or that it is neither.
 fn word(verdict: &Verdict) -> String {
     match (verdict.met, verdict.missed_by) {
         (Some(true), _) => "met".to_owned(),
-        (Some(false), Some(times)) if times.is_finite() => format!("MISSED by {times:.2} x"),
+        (Some(false), Some(times)) if times < 2.0 => format!("MISSED by {:.1} %", (times - 1.0) * 100.0),
+        (Some(false), Some(times)) if times.is_finite() => format!("MISSED by {times:.1} x"),
         (Some(false), _) => "MISSED".to_owned(),
         (None, _) => "not judged".to_owned(),
     }
@@ -64,7 +65,7 @@ pub(crate) fn table(comparisons: &[Comparison], colour: bool) -> String {
         row.push(word(verdict));
         rows.push(row);
     }
-    let plain = aligned(&rows);
+    let plain = aligned(&rows, 2);
     let mut lines = plain.lines();
     let mut text = format!("{}\n", lines.next().unwrap_or_default());
     for (line, (_, verdict)) in lines.zip(&judged) {
@@ -139,9 +140,9 @@ mod tests {
     fn verdicts_are_coloured_only_where_it_is_wanted() {
         let plain = table(&[one()], false);
         assert!(!plain.contains('\x1b'));
-        assert!(plain.contains("MISSED by 2.00 x\n") && plain.ends_with("1 targets met, 1 missed, 1 not judged\n"));
+        assert!(plain.contains("MISSED by 2.0 x\n") && plain.ends_with("1 targets met, 1 missed, 1 not judged\n"));
         let coloured = table(&[one()], true);
-        assert!(coloured.contains("\x1b[32mmet\x1b[0m\n") && coloured.contains("\x1b[31mMISSED by 2.00 x\x1b[0m\n"));
+        assert!(coloured.contains("\x1b[32mmet\x1b[0m\n") && coloured.contains("\x1b[31mMISSED by 2.0 x\x1b[0m\n"));
         let stripped =
             ["\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
