@@ -100,9 +100,11 @@ fn measure(args: &AmqpArgs, load: &load::Load, itself: &Itself) -> Result<bool> 
     let screen = Screen::new(args.quiet);
     // The spinner spins until the end of this function.
     let spinner = spinner::start(args.spinner, itself)?;
-    let mut machine = Machine::look(&args.directory(), spinner.is_some());
+    let directory = args.directory();
+    std::fs::create_dir_all(&directory).map_err(|error| Error::io(directory.display(), error))?;
+    let mut machine = Machine::look(&directory, spinner.is_some());
     let comparisons = if args.table {
-        machine.try_disk(&args.directory())?;
+        machine.try_disk(&directory)?;
         standard::run(args, &machine, itself, &screen)?
     } else {
         vec![comparison::compare(&Row::alone(load), args, itself, &screen)?]

@@ -36,7 +36,6 @@ impl Program {
             None if itself.is_broker() => std::env::current_exe()?,
             None => return Err(Error::new("this program is no broker: tell which to start with --spawn PROGRAM")),
         };
-        fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), error))?;
         sweep(parent);
         Ok(Program { path, itself: itself.clone(), parent: parent.to_owned() })
     }
