@@ -158,6 +158,10 @@ pub(crate) struct AmqpArgs {
     /// Where the results file goes
     #[arg(long, value_name = "DIR", requires = "table", default_value = "bench/results")]
     pub(crate) results: PathBuf,
+    /// Also put the table of targets into this Markdown file, between its lines `<!-- results -->`
+    /// and `<!-- end of results -->`
+    #[arg(long, value_name = "FILE", requires = "table")]
+    pub(crate) readme: Option<PathBuf>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,

@@ -77,13 +77,17 @@ impl Seat {
         Seat { role, server, times, runs: Vec::new() }
     }
 
-    /// Carries the load out once.
-    fn take(&mut self, load: &Load, screen: &Screen) -> Result<()> {
+    /// Carries the load out once. In a table a failure is a fault of this run: the other rows go on.
+    fn take(&mut self, load: &Load, in_table: bool, screen: &Screen) -> Result<()> {
         let outcome = match &self.server {
             Server::Given(broker) => on_given(broker, load, screen),
             Server::Own(program) => on_own(program, load, screen),
         };
-        self.runs.push(outcome.map_err(|error| Error::new(format!("{}: {error}", self.uri())))?);
+        self.runs.push(match outcome {
+            Ok(outcome) => outcome,
+            Err(error) if in_table => Outcome { faults: vec![error.to_string()], ..Outcome::default() },
+            Err(error) => return Err(Error::new(format!("{}: {error}", self.uri()))),
+        });
         Ok(())
     }
 
@@ -162,7 +166,7 @@ pub(crate) fn compare(row: &Row, args: &AmqpArgs, itself: &Itself, screen: &Scre
     probe(&directory)?;
     for run in 0..args.runs() {
         for seat in seats.iter_mut().filter(|seat| run < seat.times) {
-            seat.take(load, screen)?;
+            seat.take(load, args.table, screen)?;
         }
         probe(&directory)?;
     }

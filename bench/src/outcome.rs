@@ -109,15 +109,16 @@ pub(crate) const EACH: Quantiles = [
 /// The figures of several runs as one: of each the median (of an even number the lower middle);
 /// every fault of any run stays.
 pub(crate) fn median(runs: &[Outcome]) -> Outcome {
-    let Some(first) = runs.first() else { return Outcome::default() };
-    let mut whole = Outcome { peer: first.peer.clone(), ..Outcome::default() };
-    for figure in runs.iter().max_by_key(|run| run.figures.len()).unwrap_or(first).figures.iter() {
+    // The first of those that got furthest.
+    let Some(whole) = runs.iter().rev().max_by_key(|run| run.figures.len()) else { return Outcome::default() };
+    let mut median = Outcome { peer: whole.peer.clone(), ..Outcome::default() };
+    for figure in &whole.figures {
         let mut values: Vec<f64> = runs.iter().filter_map(|run| Some(run.figure(figure.key)?.value)).collect();
         values.sort_by(f64::total_cmp);
-        whole.figures.push(Figure { value: values[(values.len() - 1) / 2], ..figure.clone() });
+        median.figures.push(Figure { value: values[(values.len() - 1) / 2], ..figure.clone() });
     }
-    whole.faults = runs.iter().flat_map(|run| run.faults.clone()).collect();
-    whole
+    median.faults = runs.iter().flat_map(|run| run.faults.clone()).collect();
+    median
 }
 
 /// How many times the second's value the first's is, for each figure both have.

@@ -22,6 +22,10 @@ pub(crate) fn run(args: &AmqpArgs, machine: &Machine, itself: &Itself, screen: &
     if rows.is_empty() {
         return Err(Error::new(format!("no standard load is called {only}")));
     }
+    if let Some(path) = &args.readme {
+        // Better now than after the last row.
+        fs::metadata(path).map_err(|error| Error::io(path.display(), error))?;
+    }
     let begun = Instant::now();
     let mut done: Vec<Comparison> = Vec::new();
     for (number, row) in rows.iter().enumerate() {
@@ -33,12 +37,26 @@ pub(crate) fn run(args: &AmqpArgs, machine: &Machine, itself: &Itself, screen: &
         let stem = results_stem(args, machine, &done);
         fs::create_dir_all(&args.results).map_err(|error| Error::io(args.results.display(), error))?;
         save(&stem.with_added_extension("json"), &format!("{:#}\n", report::json(machine, &done)))?;
-        save(&stem.with_added_extension("md"), &targets::markdown(machine, &done))?;
+        save(
+            &stem.with_added_extension("md"),
+            &format!("# {}\n\n{}", title(&done), targets::markdown(machine, &done)),
+        )?;
+    }
+    if let Some(path) = &args.readme {
+        let document = fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
+        let placed = targets::placed(&document, &targets::markdown(machine, &done));
+        save(path, &placed.ok_or_else(|| Error::new(format!("{} has no place for results", path.display())))?)?;
     }
     if !args.quiet {
         eprintln!("written to {}.json and .md", results_stem(args, machine, &done).display());
     }
     Ok(done)
+}
+
+/// The brokers' names.
+fn title(done: &[Comparison]) -> String {
+    let sides = done.first().map_or(&[][..], |comparison| &comparison.sides);
+    sides.iter().map(|side| report::product(&side.outcome)).collect::<Vec<_>>().join(", ")
 }
 
 fn save(path: &Path, text: &str) -> Result<()> {

@@ -88,14 +88,21 @@ fn count(judged: &[(&Comparison, Verdict)]) -> String {
     format!("{met} targets met, {missed} missed, {open} not judged\n")
 }
 
+/// A document with the table between its two marks replaced; `None` without the marks.
+pub(crate) fn placed(document: &str, table: &str) -> Option<String> {
+    const MARKS: [&str; 2] = ["<!-- results -->\n", "<!-- end of results -->"];
+    let (before, rest) = document.split_once(MARKS[0])?;
+    let (_, after) = rest.split_once(MARKS[1])?;
+    Some(format!("{before}{}{}\n{}{after}", MARKS[0], table.trim_end(), MARKS[1]))
+}
+
 /// All targets as a Markdown table under a line about the machine.
 pub(crate) fn markdown(machine: &Machine, comparisons: &[Comparison]) -> String {
     let (judged, sides) = (judged(comparisons), sides(comparisons));
-    let names: Vec<String> = sides.iter().map(|(_, name)| name.clone()).collect();
-    let mut text = format!("# {}\n\n{}.\n\n", names.join(", "), machine.describe());
+    let mut text = format!("{}.\n\n", machine.describe());
     text += &format!(
         "| load | figure | target | {} | |\n|---|---|---|{}---|\n",
-        names.join(" | "),
+        sides.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" | "),
         "---|".repeat(sides.len())
     );
     for (comparison, verdict) in &judged {
@@ -146,6 +153,15 @@ mod tests {
         let stripped =
             ["\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"].iter().fold(coloured, |text, code| text.replace(code, ""));
         assert_eq!(stripped, plain);
+    }
+
+    #[test]
+    fn a_table_is_placed_between_its_marks_again_and_again() {
+        let document = "# Bench\n<!-- results -->\nold\n<!-- end of results -->\nmore\n";
+        let new = "# Bench\n<!-- results -->\nnew\n<!-- end of results -->\nmore\n";
+        assert_eq!(placed(document, "new\n").as_deref(), Some(new));
+        assert_eq!(placed(new, "new").as_deref(), Some(new));
+        assert_eq!(placed("# Bench\n", "new"), None);
     }
 
     #[test]
