@@ -154,7 +154,9 @@ fn parse(stem: &str, text: &str) -> Result<Vec<Row>> {
         let load = Load { messages, seconds, ..load.clone() };
         load.check().map_err(wrong)?;
         let Take { against, limit, runs_against, .. } = take;
-        let (stem, targets) = (stem.to_owned(), target.clone());
+        // Without a second broker there is nothing to be held against it.
+        let targets = target.iter().filter(|target| against || target.below_against.is_none()).cloned().collect();
+        let stem = stem.to_owned();
         Ok(Row { stem, take: index, name, load, targets, against, limit, runs_against })
     };
     row.into_iter().enumerate().map(one).collect()
