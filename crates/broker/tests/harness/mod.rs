@@ -2,38 +2,32 @@
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 
 mod gate;
+mod specs;
 
 pub use gate::Gate;
+pub use specs::*;
 
 use bytes::Bytes;
 use narumq_broker::{
-    Broker, ConsumerSpec, Credit, Declared, Delivery, Event, ExchangeSpec, Got, Outcome, QueueCounts, QueueHandle,
-    QueueSpec, Route, RouteQuery, Settings, Turn, Vhost, Wake,
+    Broker, ConsumerSpec, Declared, Delivery, Event, Got, Outcome, QueueCounts, QueueHandle, QueueSpec, Route,
+    RouteQuery, Settings, Turn, Vhost, Wake,
 };
 use narumq_log::disk::Disk;
 use narumq_log::{Given, Options};
 use narumq_model::{
     BindingDefinition, Destination, ExchangeKind, FormatId, HeaderMatch, Headers, Lsn, Message, MessageBuilder,
-    MessageParts, Name, QueuePolicy, Seq, SessionId, Time,
+    MessageParts, QueuePolicy, Seq, SessionId, Time,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// How long something that must happen may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Small files, so that sealing, rounds and recycling happen all the time.
-pub fn small() -> Options {
-    Options { file_bytes: 64 << 10, first_file_bytes: 64 << 10, chunk_bytes: 8 << 10, ..Options::default() }
-}
-
-/// The session with this number.
-pub fn session(index: u32) -> SessionId {
-    SessionId { worker: 0, index, generation: 1 }
-}
+/// A moment.
+pub const REST: Duration = Duration::from_millis(2);
 
 struct Bell(Sender<()>);
 
@@ -61,11 +55,7 @@ impl Rig {
 
     /// The same, with the refusal as a value.
     pub fn try_open(disk: Arc<dyn Disk>, options: Options, now: Time) -> Result<Self, narumq_broker::OpenError> {
-        let mut state = 0x5eed_u64 ^ now.0;
-        let random = Box::new(move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            state
-        });
+        let random = Box::new(unique);
         let settings = Settings {
             workers: 1,
             memory_limit: u64::MAX,
@@ -110,13 +100,21 @@ impl Rig {
                 return;
             }
             assert!(self.broker.failed().is_none(), "the log has failed: {:?}", self.broker.failed());
-            match self.bell.recv_timeout(Duration::from_millis(2)) {
+            match self.bell.recv_timeout(REST) {
                 Ok(()) => while self.bell.try_recv().is_ok() {},
                 Err(RecvTimeoutError::Timeout) => looks += 1,
                 Err(RecvTimeoutError::Disconnected) => panic!("the broker is gone"),
             }
-            assert!(looks < PATIENCE.as_millis() / 2, "waited in vain: {what}");
+            assert!(looks < PATIENCE.as_millis() / REST.as_millis(), "waited in vain: {what}");
         }
+    }
+
+    /// Waits for a moment, less if the broker wakes the worker: then true.
+    pub fn rest(&mut self) -> bool {
+        let woken = self.bell.recv_timeout(REST).is_ok();
+        while self.bell.try_recv().is_ok() {}
+        self.collect();
+        woken
     }
 
     /// Waits until everything up to `lsn` is durable.
@@ -172,13 +170,7 @@ impl Rig {
 
     /// A message with this number and payload length, as published to (exchange, key).
     pub fn message(&mut self, id: u64, len: usize, (exchange, key): (&str, &str), durable: bool) -> Message {
-        let payload = payload(id, len);
-        let props = [0x10, 0, 1 + u8::from(durable)];
-        let parts =
-            MessageParts { exchange: exchange.as_bytes(), key: key.as_bytes(), props: &props, payload: &payload };
-        let mut message = self.builder.build(&parts, FormatId(1));
-        message.durable = durable;
-        message
+        message(&mut self.builder, id, len, (exchange, key), durable)
     }
 
     /// Publishes to one queue by name.
@@ -230,12 +222,13 @@ impl Rig {
     /// Moves the clock and does what is due.
     pub fn advance(&mut self, millis: u64) {
         self.now = self.now.plus(millis);
-        loop {
+        for _ in 0..1_000 {
             self.turn(|rig, turn| rig.broker.advance(turn));
             if self.broker.next_deadline().is_none_or(|at| at > self.now) {
                 return;
             }
         }
+        panic!("what is due at {} is due again and again", self.now.0);
     }
 
     /// What a queue holds.
@@ -260,71 +253,4 @@ impl Rig {
     pub fn close(self) {
         self.broker.close(self.now);
     }
-}
-
-/// A consumer that may have everything.
-pub fn consumer(session: SessionId, key: u32) -> ConsumerSpec {
-    ConsumerSpec {
-        session,
-        key,
-        channel: 0,
-        tag: Bytes::new(),
-        prefetch: 0,
-        takes: false,
-        exclusive: false,
-        priority: 0,
-        bytes: credit(1 << 60),
-        shared: None,
-        arguments: Headers::default(),
-    }
-}
-
-/// An allowance.
-pub fn credit(amount: i64) -> Credit {
-    Arc::new(AtomicI64::new(amount))
-}
-
-/// A durable exchange.
-pub fn exchange(name: &str, kind: ExchangeKind) -> ExchangeSpec {
-    ExchangeSpec {
-        name: name.into(),
-        kind,
-        durable: true,
-        auto_delete: false,
-        internal: false,
-        alternate: None,
-        arguments: Headers::default(),
-    }
-}
-
-/// A binding of a queue.
-pub fn binding(source: &str, queue: &str, key: &str) -> BindingDefinition {
-    BindingDefinition {
-        source: source.into(),
-        destination: Destination::Queue(queue.into()),
-        key: Bytes::copy_from_slice(key.as_bytes()),
-        arguments: Headers::default(),
-        header_match: HeaderMatch::All,
-    }
-}
-
-/// The payload of message `id`: its number, then bytes that follow from it.
-pub fn payload(id: u64, len: usize) -> Vec<u8> {
-    let mut bytes = id.to_le_bytes().to_vec();
-    bytes.extend((8..len).map(|at| (id as usize * 31 + at) as u8));
-    bytes
-}
-
-/// The number of a message, its payload checked.
-pub fn id_of(message: &Message) -> u64 {
-    let bytes = message.payload();
-    let id = u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes"));
-    assert_eq!(bytes, payload(id, bytes.len()), "the payload of message {id}");
-    assert_eq!(message.props(), [0x10, 0, 1 + u8::from(message.durable)], "the properties of message {id}");
-    id
-}
-
-/// A policy that sends the dead to `exchange`.
-pub fn buries(exchange: &str) -> QueuePolicy {
-    QueuePolicy { dead_letter_exchange: Some(Name::from(exchange)), ..QueuePolicy::default() }
 }
