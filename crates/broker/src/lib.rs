@@ -107,9 +107,14 @@ impl Broker {
         &self.core.mailboxes
     }
 
-    /// Ends a turn: asks the log to sync what answers wait for, wakes the other workers.
+    /// Ends a turn: tells the log what has gone, asks it to sync what answers wait for, wakes the other workers.
     pub fn end_turn(&self, turn: &mut Turn) {
         self.core.note_time(turn.now);
+        if !turn.untold.is_empty() {
+            let mut untold = std::mem::take(&mut turn.untold);
+            untold.drain(..).for_each(|queue| queue.lock().end_turn(&queue, &self.core, turn));
+            turn.untold = untold;
+        }
         self.core.totals.add(&std::mem::take(&mut turn.counts));
         let sync = turn.take_sync();
         if sync > Lsn(0) {
@@ -262,9 +267,11 @@ impl Broker {
 
     /// Ends the log in order. Nothing may be called after.
     pub fn close(&self, now: Time) {
+        let mut turn = Turn::new(now, None);
         for queue in self.core.all() {
-            let state = queue.lock();
+            let mut state = queue.lock();
             if !state.deleted {
+                state.log_gone(&queue, &self.core, &mut turn);
                 state.checkpoint_marks(&queue, &self.core, now);
             }
         }

@@ -410,8 +410,9 @@ impl Listener for Told {
                 None => self.core.log.end_rounds(),
             }
         } else if let Some(queue) = self.core.queue(object) {
-            let state = queue.lock();
+            let mut state = queue.lock();
             if !state.deleted {
+                state.log_gone(&queue, &self.core, &mut Turn::new(self.core.time(), None));
                 state.checkpoint(&queue, &self.core, self.core.time());
             }
         }

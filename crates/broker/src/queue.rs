@@ -26,6 +26,7 @@ use leases::Leases;
 use narumq_log::Walk;
 use narumq_model::{DeathReason, Lsn, Message, Name, ObjectId, QueueDefinition, Seq, SeqRange, SessionId, Time};
 use places::Places;
+use remove::Gone;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -105,7 +106,7 @@ pub(crate) struct QueueState {
     counted: usize,
     /// Deliveries of the running step, posted together.
     events: Vec<(SessionId, Event)>,
-    /// Sequences of the running step that are gone for good.
+    /// What is gone for good and the log has not been told of.
     gone: Gone,
 }
 
@@ -139,12 +140,6 @@ struct Reading {
     /// Where the next read of the same lane and file goes on.
     walk: Walk,
     done: bool,
-}
-
-#[derive(Debug, Default)]
-struct Gone {
-    seqs: Vec<Seq>,
-    bytes: u64,
 }
 
 impl Queue {
@@ -246,9 +241,9 @@ impl QueueState {
         self.lanes.iter().rposition(|lane| lane.len() > 0)
     }
 
-    /// What every step ends with: removals logged, deliveries posted, deadlines armed, memory counted.
-    fn finish(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
-        self.log_gone(queue, core, turn);
+    /// What every step ends with: removals noted, deliveries posted, deadlines armed, memory counted.
+    fn finish(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
+        self.owe_gone(queue, turn);
         self.post(&core.mailboxes, turn);
         self.arm(queue, core, turn);
         self.count_memory(core);

@@ -19,6 +19,8 @@ pub struct Turn {
     pub(crate) dead: Vec<Dead>,
     /// Queues that nobody uses any more; deleted before the broker's call returns.
     pub(crate) unused: Vec<Arc<Queue>>,
+    /// Queues that owe the log the removals of this turn.
+    pub(crate) untold: Vec<Arc<Queue>>,
     /// The last message that was moved to where the dead go: who settled it waits for that, too.
     pub(crate) moved: Lsn,
     /// A buffer for the data of entries.
@@ -36,6 +38,7 @@ impl Turn {
             sync: Lsn(0),
             dead: Vec::new(),
             unused: Vec::new(),
+            untold: Vec::new(),
             moved: Lsn(0),
             scratch: Vec::new(),
         }

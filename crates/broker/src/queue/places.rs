@@ -44,18 +44,24 @@ impl Places {
         }
     }
 
-    /// A message is no longer wanted. True if its file has none left at all.
+    /// The messages of a range, wanted so far without exception, are no longer wanted. True if a file has none left at
+    /// all.
     #[inline]
-    pub(crate) fn remove(&mut self, seq: Seq) -> bool {
-        let at = match self.stays.front() {
-            Some(stay) if stay.last >= seq => 0,
-            _ => self.stays.partition_point(|s| s.last < seq),
+    pub(crate) fn remove(&mut self, range: SeqRange) -> bool {
+        let mut at = match self.stays.front() {
+            Some(stay) if stay.last >= range.first => 0,
+            _ => self.stays.partition_point(|s| s.last < range.first),
         };
-        let Some(stay) = self.stays.get_mut(at).filter(|s| s.first <= seq) else { return false };
-        stay.live -= 1;
-        let emptied = stay.file.sub_live(1);
-        if stay.live == 0 && at + 1 < self.stays.len() {
-            self.stays.remove(at);
+        let mut emptied = false;
+        while let Some(stay) = self.stays.get_mut(at).filter(|s| s.first <= range.last) {
+            let count = stay.last.min(range.last).0 - stay.first.max(range.first).0 + 1;
+            stay.live -= count;
+            emptied |= stay.file.sub_live(count);
+            if stay.live == 0 && at + 1 < self.stays.len() {
+                self.stays.remove(at);
+            } else {
+                at += 1;
+            }
         }
         emptied
     }
@@ -147,7 +153,7 @@ mod tests {
         for n in 1..100 {
             let file = Arc::new(FileUse::new(n, n, 1 << 20));
             places.add(Seq(n), n, || Some(file.clone()));
-            places.remove(Seq(n));
+            places.remove(SeqRange::one(Seq(n)));
             assert_eq!((file.live(), places.stays.len()), (0, 1));
         }
     }

@@ -1,4 +1,8 @@
 //! Messages leave for good: what the log is told, and what is counted.
+//!
+//! Nobody waits for the log to learn of a message that was taken, died of age or was dropped, so what goes in one turn
+//! is told together when the turn ends. A crash before that brings such messages back. A State says that they are gone,
+//! so the log is told before it is asked for one.
 
 use super::lane::Ready;
 use super::{Dead, Leaving, Queue, QueueState};
@@ -6,7 +10,38 @@ use crate::core::Core;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind, varint};
 use narumq_model::{DeathReason, Lsn, Overflow, Seq, SeqRange};
+use std::cell::RefCell;
 use std::sync::Arc;
+
+/// What is gone and the log has not been told of.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    ranges: Vec<SeqRange>,
+    /// Body bytes of the messages in them.
+    bytes: u64,
+    /// A turn has the queue on its list of those that owe the log something.
+    listed: bool,
+}
+
+impl Gone {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    #[inline]
+    fn add(&mut self, range: SeqRange) {
+        match self.ranges.last_mut() {
+            Some(last) if last.last.next() == range.first => last.last = range.last,
+            _ => self.ranges.push(range),
+        }
+    }
+
+    /// Writes the data of a `Remove`.
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        self.ranges.sort_unstable();
+        encode_removed(out, self.bytes, &self.ranges);
+    }
+}
 
 impl QueueState {
     /// A message that was popped is gone for good.
@@ -18,7 +53,7 @@ impl QueueState {
     #[inline]
     pub(super) fn gone_at(&mut self, seq: Seq, lsn: Lsn, bytes: u64) {
         if lsn != Lsn(0) {
-            self.gone.seqs.push(seq);
+            self.gone.add(SeqRange::one(seq));
             self.gone.bytes += bytes;
         }
     }
@@ -33,15 +68,29 @@ impl QueueState {
         turn.dead.push(Dead { queue: queue.clone(), seq: Some(seq), message, reason });
     }
 
-    /// Tells the log what has gone in this step; returns the entry's LSN.
-    pub(super) fn log_gone(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) -> Lsn {
-        if self.gone.seqs.is_empty() {
+    /// What has gone is told to the log when the turn ends, if it is not told before.
+    #[inline]
+    pub(super) fn owe_gone(&mut self, queue: &Arc<Queue>, turn: &mut Turn) {
+        if !self.gone.is_empty() && !self.gone.listed {
+            self.gone.listed = true;
+            turn.untold.push(queue.clone());
+        }
+    }
+
+    /// A turn that has the queue on its list ends.
+    pub(crate) fn end_turn(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
+        self.gone.listed = false;
+        self.log_gone(queue, core, turn);
+    }
+
+    /// Tells the log what has gone so far; returns the entry's LSN.
+    pub(crate) fn log_gone(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) -> Lsn {
+        if self.gone.is_empty() {
             return Lsn(0);
         }
         let mut data = std::mem::take(&mut turn.scratch);
         data.clear();
-        self.gone.seqs.sort_unstable();
-        encode_removed(&mut data, self.gone.bytes, &self.gone.seqs);
+        self.gone.encode(&mut data);
         let lsn = core.log.append(&Entry::new(Kind::Remove, queue.id(), turn.now).with_data(&data)).lsn;
         turn.scratch = data;
         self.gone_is_logged(core);
@@ -52,8 +101,8 @@ impl QueueState {
     /// entries so far are durable.
     pub(crate) fn gone_is_logged(&mut self, core: &Core) {
         let mut emptied = false;
-        for seq in self.gone.seqs.drain(..) {
-            emptied |= self.places.remove(seq);
+        for range in self.gone.ranges.drain(..) {
+            emptied |= self.places.remove(range);
         }
         self.gone.bytes = 0;
         if emptied {
@@ -61,16 +110,14 @@ impl QueueState {
         }
     }
 
-    /// What has gone in this step as the data of a `Remove`, for a group of entries. Once that is appended,
+    /// What has gone so far as the data of a `Remove`, for a group of entries. Once that is appended,
     /// [`gone_is_logged`](Self::gone_is_logged) must follow.
     pub(crate) fn gone_as_entry(&mut self) -> Option<Vec<u8>> {
-        if self.gone.seqs.is_empty() {
-            return None;
-        }
-        self.gone.seqs.sort_unstable();
         let mut data = Vec::new();
-        encode_removed(&mut data, self.gone.bytes, &self.gone.seqs);
-        Some(data)
+        (!self.gone.is_empty()).then(|| {
+            self.gone.encode(&mut data);
+            data
+        })
     }
 
     /// A dead message goes where the dead go. False if it is not on its way any more: a deletion came before.
@@ -99,22 +146,23 @@ impl QueueState {
         }
     }
 
-    /// Drops every ready message; returns how many there were and the LSN that makes it durable.
-    pub(crate) fn purge(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
+    /// Drops every ready message; returns how many there were and the LSN that makes it durable. What is cold goes by
+    /// the range, whatever it spans.
+    pub(crate) fn purge(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
         let count = self.ready;
-        let journaled = queue.journaled;
-        let mut seqs: Vec<Seq> = Vec::new();
         self.gone.bytes += self.ready_bytes.saturating_sub(self.transient_bytes());
-        let lanes: Vec<_> = self.lanes.iter_mut().map(std::mem::take).collect();
-        for lane in &lanes {
-            let mut cold: Vec<Seq> = Vec::new();
-            lane.visit(&mut |ready| seqs.extend((ready.lsn != Lsn(0)).then_some(ready.seq)), &mut |range| {
-                cold.extend((range.first.0..=range.last.0).map(Seq))
-            });
-            seqs.append(&mut cold);
+        let gone = RefCell::new(&mut self.gone);
+        for lane in self.lanes.iter_mut().map(std::mem::take) {
+            lane.visit(
+                &mut |ready| {
+                    if ready.lsn != Lsn(0) {
+                        gone.borrow_mut().add(SeqRange::one(ready.seq));
+                    }
+                },
+                &mut |range| gone.borrow_mut().add(range),
+            );
         }
-        debug_assert!(journaled || seqs.is_empty());
-        seqs.into_iter().for_each(|seq| self.gone_at(seq, Lsn(1), 0));
+        debug_assert!(queue.journaled || self.gone.is_empty());
         self.ready = 0;
         self.ready_bytes = 0;
         self.marks.clear();
@@ -136,6 +184,7 @@ impl QueueState {
         self.leases = Default::default();
         self.leaving.clear();
         self.damaged.clear();
+        self.gone = Gone::default();
         self.count_memory(core);
         if self.places.clear() {
             core.log.look();
@@ -143,17 +192,15 @@ impl QueueState {
     }
 }
 
-/// The data of a `Remove`: body bytes, then ranges as (gap, span − 1).
-pub(crate) fn encode_removed(out: &mut Vec<u8>, bytes: u64, sorted: &[Seq]) {
+/// The data of a `Remove`: body bytes, then ranges as (gap, span − 1). Ranges that continue each other become one.
+pub(crate) fn encode_removed(out: &mut Vec<u8>, bytes: u64, sorted: &[SeqRange]) {
     varint::put(out, bytes);
     let mut behind = 0;
-    let mut at = 0;
-    while at < sorted.len() {
-        let run = sorted[at..].windows(2).take_while(|w| w[1] == w[0].next()).count();
-        varint::put(out, sorted[at].0 - behind);
-        varint::put(out, run as u64);
-        behind = sorted[at].0 + run as u64 + 1;
-        at += run + 1;
+    for run in sorted.chunk_by(|a, b| a.last.next() == b.first) {
+        let (first, last) = (run[0].first.0, run[run.len() - 1].last.0);
+        varint::put(out, first - behind);
+        varint::put(out, last - first);
+        behind = last + 1;
     }
 }
 
@@ -177,15 +224,15 @@ mod tests {
 
     #[test]
     fn removed_ranges_come_back() {
-        let seqs: Vec<Seq> = [5, 6, 7, 9, 1 << 41, (1 << 41) + 1].map(Seq).to_vec();
+        let range = |first, last| SeqRange { first: Seq(first), last: Seq(last) };
+        let ranges = [range(5, 6), range(7, 7), range(9, 9), range(1 << 41, (1 << 41) + 1)];
         let mut data = Vec::new();
-        encode_removed(&mut data, 77, &seqs);
-        let (bytes, ranges) = decode_removed(&data).expect("ranges");
+        encode_removed(&mut data, 77, &ranges);
+        let (bytes, back) = decode_removed(&data).expect("ranges");
         assert_eq!(bytes, 77);
-        let back: Vec<u64> = ranges.iter().flat_map(|r| r.first.0..=r.last.0).collect();
-        assert_eq!(back, seqs.iter().map(|s| s.0).collect::<Vec<_>>());
+        assert_eq!(back, [range(5, 7), range(9, 9), range(1 << 41, (1 << 41) + 1)]);
         let mut contiguous = Vec::new();
-        encode_removed(&mut contiguous, 0, &(1..=100).map(Seq).collect::<Vec<_>>());
+        encode_removed(&mut contiguous, 0, &(1..=100).map(|n| range(n, n)).collect::<Vec<_>>());
         assert_eq!(contiguous.len(), 3);
     }
 }

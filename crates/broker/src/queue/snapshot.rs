@@ -82,8 +82,9 @@ impl Snapshot {
 }
 
 impl QueueState {
-    /// Appends the queue's State to the log; the queue's lock is held.
+    /// Appends the queue's State to the log; the queue's lock is held, and the log knows all that has gone.
     pub(crate) fn checkpoint(&self, queue: &Queue, core: &Core, now: Time) {
+        debug_assert!(self.gone.is_empty());
         let data = self.snapshot().encode();
         core.log.append(&Entry::new(Kind::State, queue.id(), now).with_data(&data));
     }
