@@ -24,7 +24,7 @@ pub(crate) struct Core {
     pub(crate) log: Arc<Log>,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
-    /// Memory of ready messages over all queues, in bytes.
+    /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
     pub(crate) totals: Totals,

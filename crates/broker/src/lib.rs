@@ -244,7 +244,7 @@ impl Broker {
         self.core.log.bytes_written()
     }
 
-    /// Memory of ready messages over all queues, in bytes.
+    /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub fn window_bytes(&self) -> u64 {
         self.core.window.load(Ordering::Relaxed)
     }

@@ -5,6 +5,7 @@
 pub(crate) mod admit;
 pub(crate) mod consumers;
 mod dispatch;
+mod doomed;
 mod expiry;
 mod lane;
 mod leases;
@@ -16,16 +17,19 @@ pub(crate) mod restore;
 pub(crate) mod scratch;
 pub(crate) mod settle;
 mod snapshot;
+mod sparse;
 
 use crate::core::{Core, lock};
 use crate::event::{Event, Mailboxes};
 use crate::turn::Turn;
 use consumers::Consumers;
+use doomed::Doomed;
 use lane::{Lane, Ready};
 use leases::Leases;
 use narumq_log::Walk;
 use narumq_model::{DeathReason, Lsn, Message, Name, ObjectId, QueueDefinition, Seq, SeqRange, SessionId, Time};
 use places::Places;
+use read::ReadOf;
 use remove::Gone;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -83,6 +87,8 @@ pub(crate) struct QueueState {
     places: Places,
     /// Messages on their way to where the dead go: still in the log under this queue.
     leaving: BTreeMap<Seq, Leaving>,
+    /// Those of them that must be read first.
+    doomed: Doomed,
     /// Messages whose bytes are damaged on the disk: kept, not handed over.
     damaged: Vec<(u8, Seq)>,
     /// What is known of cold messages beside what the log says of them.
@@ -96,13 +102,15 @@ pub(crate) struct QueueState {
     pub(crate) last_used: Time,
     /// It has had a consumer: only then can its last one go.
     pub(crate) had_consumer: bool,
-    /// A read is under way for this lane.
+    /// The read under way, or the last one.
     reading: Option<Reading>,
     /// Reads under way whose answer nobody wants any more; answers come in the order of the reads.
     stale: u32,
     /// Sessions whose `get` waits for that read.
     waiting: Vec<SessionId>,
-    /// Memory of the lanes as last counted into the broker's window.
+    /// Memory of the lanes at the end of the last step.
+    in_lanes: usize,
+    /// Memory of messages as last counted into the broker's window.
     counted: usize,
     /// Deliveries of the running step, posted together.
     events: Vec<(SessionId, Event)>,
@@ -134,10 +142,10 @@ struct Leaving {
 
 #[derive(Debug)]
 struct Reading {
-    lane: usize,
+    of: ReadOf,
     file: u64,
     wanted: Vec<SeqRange>,
-    /// Where the next read of the same lane and file goes on.
+    /// Where the next read of the same kind and file goes on.
     walk: Walk,
     done: bool,
 }
@@ -163,6 +171,7 @@ impl Queue {
             active: None,
             places: Places::default(),
             leaving: BTreeMap::new(),
+            doomed: Doomed::default(),
             damaged: Vec::new(),
             marks: BTreeMap::new(),
             suspect_below: Seq(0),
@@ -173,6 +182,7 @@ impl Queue {
             reading: None,
             stale: 0,
             waiting: Vec::new(),
+            in_lanes: 0,
             counted: 0,
             events: Vec::new(),
             gone: Gone::default(),
@@ -246,6 +256,10 @@ impl QueueState {
         self.owe_gone(queue, turn);
         self.post(&core.mailboxes, turn);
         self.arm(queue, core, turn);
+        if !self.doomed.is_empty() {
+            self.read_doomed(queue, core);
+        }
+        self.let_go_leased(core);
         self.count_memory(core);
     }
 
@@ -257,7 +271,8 @@ impl QueueState {
 
     fn count_memory(&mut self, core: &Core) {
         use std::sync::atomic::Ordering::Relaxed;
-        let now: usize = self.lanes.iter().map(Lane::memory).sum();
+        self.in_lanes = self.lanes.iter().map(Lane::memory).sum();
+        let now = self.in_lanes + self.leases.memory() + self.doomed.memory();
         if now.abs_diff(self.counted) > 16 << 10 || (now == 0 && self.counted > 0) {
             core.window.fetch_add((now as u64).wrapping_sub(self.counted as u64), Relaxed);
             self.counted = now;

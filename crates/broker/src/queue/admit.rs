@@ -11,13 +11,19 @@ use narumq_model::{DeathReason, Lsn, Message, ObjectId, Overflow, QueuePolicy, S
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Memory of ready messages that a queue keeps before it lets go of what can be read again.
+/// Memory of messages that a queue keeps, ready and handed over apart, before it lets go of what can be read again.
 const WINDOW: usize = 1 << 20;
 /// The same once all queues together hold more than [`WINDOWS_MAX`].
 const WINDOW_TIGHT: usize = 128 << 10;
 /// What stays in memory at the head of a queue.
 const HEAD: usize = 64 << 10;
 const WINDOWS_MAX: u64 = 12 << 20;
+
+/// What a queue may keep in memory that can be read again, in bytes.
+#[inline]
+fn most_in_memory(core: &Core) -> usize {
+    if core.window.load(Ordering::Relaxed) > WINDOWS_MAX { WINDOW_TIGHT } else { WINDOW }
+}
 
 impl QueueState {
     /// Whether one more message of `bytes` body bytes fits, where the queue refuses what does not.
@@ -50,9 +56,8 @@ impl QueueState {
             self.expire(queue, core, turn);
         }
         self.finish(queue, core, turn);
-        let tight = core.window.load(Ordering::Relaxed) > WINDOWS_MAX;
-        let most = if tight { WINDOW_TIGHT } else { WINDOW };
-        if self.ready > 64 && self.counted > most {
+        let most = most_in_memory(core);
+        if self.ready > 64 && self.in_lanes > most {
             let written = core.log.written();
             let marks = &mut self.marks;
             self.lanes.iter_mut().for_each(|lane| {
@@ -61,10 +66,18 @@ impl QueueState {
                 });
             });
             self.count_memory(core);
-            if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.counted > WINDOW_TIGHT {
+            if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.in_lanes > WINDOW_TIGHT {
                 self.lanes.iter_mut().all(|lane| lane.spill(&mut |run| core.scratch.write(core, run)));
                 self.count_memory(core);
             }
+        }
+    }
+
+    /// Lets go of messages that are handed over and can be read again, if they are too many.
+    #[inline]
+    pub(super) fn let_go_leased(&mut self, core: &Core) {
+        if self.leases.memory() > WINDOW_TIGHT {
+            self.leases.let_go(most_in_memory(core), core.log.written());
         }
     }
 

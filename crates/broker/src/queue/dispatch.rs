@@ -2,12 +2,11 @@
 
 use super::consumers::ConsumerSpec;
 use super::lane::{Front, Ready};
-use super::leases::Lease;
 use super::{Queue, QueueState};
 use crate::core::Core;
 use crate::event::{Delivery, Event};
 use crate::turn::Turn;
-use narumq_model::{DeathReason, SessionId, Time};
+use narumq_model::{DeathReason, SessionId};
 use std::sync::Arc;
 
 impl QueueState {
@@ -29,19 +28,18 @@ impl QueueState {
             let Some(consumer) = self.consumers.next(single) else { break };
             consumer.charge(&head.message);
             let (session, key, takes) = (consumer.spec.session, consumer.spec.key, consumer.spec.takes);
-            let Some(mut ready) = self.pop(lane) else { break };
-            let message = ready.message.clone();
-            turn.counts.redelivered += u64::from(message.redelivered);
-            if takes {
+            let Some(ready) = self.pop(lane) else { break };
+            let seq = ready.seq;
+            turn.counts.redelivered += u64::from(ready.message.redelivered);
+            let message = if takes {
                 turn.counts.delivered_auto += 1;
                 self.gone(&ready);
+                ready.message
             } else {
                 turn.counts.delivered_manual += 1;
-                ready.message.hand_overs = ready.message.hand_overs.saturating_add(1);
-                let lease = Lease { session, until: Time::NEVER, lsn: ready.lsn, message: ready.message };
-                self.leases.insert(ready.seq, lease);
-            }
-            self.events.push((session, Event::Deliver(Delivery { consumer: key, seq: ready.seq, message })));
+                self.lease(ready, session)
+            };
+            self.events.push((session, Event::Deliver(Delivery { consumer: key, seq, message })));
         }
         self.read_ahead(queue, core);
     }

@@ -5,6 +5,7 @@
 //! ```
 //! A cold stretch costs 16 bytes whatever it spans. What comes back goes to its original place, which is the front.
 
+mod back;
 mod cool;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,17 @@ pub(crate) struct Lane {
     ready: u64,
     /// Memory of the messages in it, in bytes.
     memory: usize,
+}
+
+impl Stretch {
+    /// Whether all of it comes before `seq`. An empty stretch in memory stands behind everything.
+    fn is_before(&self, seq: Seq) -> bool {
+        match self {
+            Self::Ram(ram) => ram.back().is_some_and(|last| last.seq < seq),
+            Self::Cold(cold) => cold.back().is_some_and(|last| last.last < seq),
+            Self::Spilled(blocks) => blocks.back().is_some_and(|last| last.last < seq),
+        }
+    }
 }
 
 /// What stands at the front.
@@ -107,43 +119,6 @@ impl Lane {
         Some(ready)
     }
 
-    /// Puts a message back to its original place. Before a block of a scratch file is near enough: it cannot be opened.
-    pub(crate) fn put_back(&mut self, ready: Ready) {
-        self.ready += 1;
-        self.memory += ready.message.memory();
-        let seq = ready.seq;
-        let at = self.stretches.iter().position(|stretch| match stretch {
-            Stretch::Ram(ram) => ram.back().is_some_and(|last| last.seq > seq),
-            Stretch::Cold(cold) => cold.back().is_some_and(|last| last.last > seq),
-            Stretch::Spilled(blocks) => blocks.back().is_some_and(|last| last.last > seq),
-        });
-        let at = match at.map(|at| (at, &mut self.stretches[at])) {
-            None => self.stretches.len(),
-            Some((_, Stretch::Ram(ram))) => return ram.insert(ram.partition_point(|r| r.seq < seq), ready),
-            Some((at, Stretch::Cold(cold))) => match cold_before(cold, seq) {
-                before if before.is_empty() => at,
-                before => {
-                    self.stretches.insert(at, Stretch::Cold(before));
-                    at + 1
-                }
-            },
-            Some((at, Stretch::Spilled(blocks))) => {
-                let behind = blocks.split_off(blocks.partition_point(|b| b.last < seq));
-                let before = std::mem::replace(blocks, behind);
-                if before.is_empty() {
-                    at
-                } else {
-                    self.stretches.insert(at, Stretch::Spilled(before));
-                    at + 1
-                }
-            }
-        };
-        match at.checked_sub(1).and_then(|before| self.stretches.get_mut(before)) {
-            Some(Stretch::Ram(ram)) => ram.push_back(ready),
-            _ => self.stretches.insert(at, Stretch::Ram(VecDeque::from([ready]))),
-        }
-    }
-
     /// Adds a stretch that lies on the disk, behind everything; recovery builds lanes so.
     pub(crate) fn push_cold(&mut self, range: SeqRange) {
         self.ready += range.span();
@@ -174,84 +149,6 @@ impl Lane {
             Stretch::Cold(cold) => Some(NextCold::Log(cold)),
             Stretch::Spilled(blocks) => blocks.front().map(NextCold::Scratch),
             Stretch::Ram(_) => None,
-        }
-    }
-
-    /// The block at `offset` has been read: its messages take its place. False if it is not wanted any more.
-    pub(crate) fn unspill(&mut self, offset: u64, mut read: VecDeque<Ready>) -> bool {
-        let at = usize::from(matches!(self.stretches.front(), Some(Stretch::Ram(_))));
-        let Some(Stretch::Spilled(blocks)) = self.stretches.get_mut(at) else { return false };
-        if blocks.front().is_none_or(|b| b.offset != offset) {
-            return false;
-        }
-        let lost = blocks.pop_front().map_or(0, |b| b.count) - read.len() as u64;
-        self.ready -= lost;
-        if blocks.is_empty() {
-            self.stretches.remove(at);
-        }
-        self.memory += read.iter().map(|r| r.message.memory()).sum::<usize>();
-        match at.checked_sub(1).and_then(|before| self.stretches.get_mut(before)) {
-            Some(Stretch::Ram(ram)) => ram.append(&mut read),
-            _ => self.stretches.insert(at, Stretch::Ram(read)),
-        }
-        self.join();
-        true
-    }
-
-    /// Replaces the front of the first cold stretch, up to `through`, by what was read of it. Messages that are no longer
-    /// wanted are dropped; wanted ones that were not read are returned. `came` hears of those that are in memory again.
-    pub(crate) fn warm(&mut self, read: Vec<Ready>, through: Seq, came: &mut dyn FnMut(Seq)) -> Vec<Seq> {
-        let at = match (self.stretches.front(), self.stretches.get(1)) {
-            (Some(Stretch::Cold(_)), _) => 0,
-            (_, Some(Stretch::Cold(_))) => 1,
-            _ => return Vec::new(),
-        };
-        let Some(Stretch::Cold(cold)) = self.stretches.get_mut(at) else { return Vec::new() };
-        let mut read = read.into_iter().peekable();
-        let (mut warm, mut missing) = (VecDeque::new(), Vec::new());
-        while let Some(range) = cold.front_mut()
-            && range.first <= through
-        {
-            let seq = range.first;
-            if range.first == range.last {
-                cold.pop_front();
-            } else {
-                range.first = seq.next();
-            }
-            while read.next_if(|r| r.seq < seq).is_some() {}
-            match read.next_if(|r| r.seq == seq) {
-                Some(ready) => {
-                    self.memory += ready.message.memory();
-                    came(seq);
-                    warm.push_back(ready);
-                }
-                None => {
-                    self.ready -= 1;
-                    missing.push(seq);
-                }
-            }
-        }
-        if cold.is_empty() {
-            self.stretches.remove(at);
-        }
-        if !warm.is_empty() {
-            match at.checked_sub(1).and_then(|before| self.stretches.get_mut(before)) {
-                Some(Stretch::Ram(ram)) => ram.append(&mut warm),
-                _ => self.stretches.insert(at, Stretch::Ram(warm)),
-            }
-        }
-        self.join();
-        missing
-    }
-
-    /// Two stretches in memory that have become neighbours are one.
-    fn join(&mut self) {
-        if let (Some(Stretch::Ram(_)), Some(Stretch::Ram(_))) = (self.stretches.front(), self.stretches.get(1))
-            && let Some(Stretch::Ram(mut first)) = self.stretches.pop_front()
-            && let Some(Stretch::Ram(second)) = self.stretches.front_mut()
-        {
-            first.append(second);
-            *second = first;
         }
     }
 
@@ -286,17 +183,6 @@ impl Lane {
         };
         front.into_iter().flatten()
     }
-}
-
-/// Takes the sequences below `seq` out of `cold`.
-fn cold_before(cold: &mut VecDeque<SeqRange>, seq: Seq) -> VecDeque<SeqRange> {
-    let behind = cold.split_off(cold.partition_point(|r| r.last < seq));
-    let mut before = std::mem::replace(cold, behind);
-    if let Some(range) = cold.front_mut().filter(|r| r.first < seq) {
-        before.push_back(SeqRange { first: range.first, last: Seq(seq.0 - 1) });
-        range.first = seq.next();
-    }
-    before
 }
 
 /// Appends a range, joining it to the last one where it continues it.

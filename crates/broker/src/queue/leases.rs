@@ -1,105 +1,176 @@
-//! The hand-overs not yet settled, by sequence: nearly always given and settled in order.
+//! The hand-overs not yet settled, with their messages as far as they are in memory.
+//!
+//! ```text
+//! kept   the latest of them and those that are in no log, with their messages
+//! bare   the others: seq 8 | session 12 | payload 4 | failures 2 | hand-overs 2 | priority 1 | journaled 1 | 2
+//! ```
+//! A message that can be read again is let go when too many are kept: should it come back, it comes back cold.
 
-use narumq_model::{Lsn, Message, Seq, SessionId, Time};
-use std::collections::VecDeque;
+use super::Mark;
+use super::lane::Ready;
+use super::sparse::Sparse;
+use narumq_model::{Lsn, Message, Seq, SessionId};
 
-/// One hand-over.
-#[derive(Clone, Debug)]
+/// Memory of kept messages that stays when others are let go.
+const KEPT: usize = 64 << 10;
+
+/// One hand-over, its message apart.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Lease {
     /// Who has it.
-    pub(crate) session: SessionId,
-    /// When it ends by itself, [`Time::NEVER`] if only by settling or the connection's end.
-    #[expect(dead_code, reason = "its place in the type; the first door whose leases have deadlines will read it")]
-    pub(crate) until: Time,
-    /// Its entry in the log; `Lsn(0)` if it is in none.
-    pub(crate) lsn: Lsn,
-    /// The message, so that it can come back.
-    pub(crate) message: Message,
+    session: SessionId,
+    payload: u32,
+    /// Failed deliveries so far.
+    pub(crate) failures: u16,
+    /// Hand-overs so far, this one included.
+    pub(crate) hand_overs: u16,
+    pub(crate) priority: u8,
+    /// Whether its message lies in the log.
+    pub(crate) journaled: bool,
 }
 
-/// Leases in ascending order of sequence; settled ones leave holes that go when they reach the front.
+/// One hand-over with its message.
+#[derive(Debug)]
+struct Kept {
+    session: SessionId,
+    lsn: Lsn,
+    message: Message,
+}
+
+impl Kept {
+    #[inline]
+    fn lease(&self) -> Lease {
+        let message = &self.message;
+        Lease {
+            session: self.session,
+            payload: u32::try_from(message.payload_len()).unwrap_or(u32::MAX),
+            failures: message.failures,
+            hand_overs: message.hand_overs,
+            priority: message.priority,
+            journaled: self.lsn != Lsn(0),
+        }
+    }
+}
+
+impl Lease {
+    /// Payload bytes of its message.
+    pub(crate) fn payload_len(&self) -> u64 {
+        self.payload.into()
+    }
+
+    /// What is to be known of its message, beside what the log says, if it comes back.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { redelivered: true, failures: self.failures, hand_overs: self.hand_overs }
+    }
+}
+
+/// Leases by sequence, each either kept or bare.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    entries: VecDeque<(Seq, Option<Lease>)>,
-    live: usize,
+    kept: Sparse<Kept>,
+    bare: Sparse<Lease>,
+    /// Memory of the kept messages, in bytes.
+    memory: usize,
+    /// With so much memory they are looked at again: twice of what could not be let go when they were last.
+    look_at: usize,
 }
 
 impl Leases {
     pub(crate) fn len(&self) -> usize {
-        self.live
+        self.kept.len() + self.bare.len()
     }
 
-    #[inline]
-    pub(crate) fn insert(&mut self, seq: Seq, lease: Lease) {
-        self.live += 1;
-        match self.entries.back() {
-            Some((last, _)) if *last >= seq => {
-                let at = self.entries.partition_point(|(s, _)| *s < seq);
-                match self.entries.get_mut(at) {
-                    Some((s, slot)) if *s == seq => *slot = Some(lease),
-                    _ => self.entries.insert(at, (seq, Some(lease))),
-                }
-            }
-            _ => self.entries.push_back((seq, Some(lease))),
-        }
+    /// Memory of the messages kept, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
     }
 
-    /// Ends a lease if `session` holds it.
+    /// Notes that `ready` is handed over to `session`.
     #[inline]
-    pub(crate) fn remove(&mut self, seq: Seq, session: SessionId) -> Option<Lease> {
-        let at = match self.entries.front() {
-            Some((first, _)) if *first == seq => 0,
-            _ => self.entries.partition_point(|(s, _)| *s < seq),
+    pub(crate) fn insert(&mut self, session: SessionId, ready: Ready) {
+        let Ready { seq, lsn, message } = ready;
+        self.memory += message.memory();
+        self.kept.insert(seq, Kept { session, lsn, message });
+    }
+
+    /// Ends a lease if `session` holds it; the message comes with it if it is in memory.
+    #[inline]
+    pub(crate) fn remove(&mut self, seq: Seq, session: SessionId) -> Option<(Lease, Option<Ready>)> {
+        let Some(kept) = self.kept.take(seq, |kept| kept.session == session) else {
+            return self.bare.take(seq, |lease| lease.session == session).map(|lease| (lease, None));
         };
-        let (found, slot) = self.entries.get_mut(at)?;
-        if *found != seq || slot.as_ref().is_none_or(|l| l.session != session) {
-            return None;
-        }
-        let lease = slot.take();
-        self.live -= 1;
-        while matches!(self.entries.front(), Some((_, None))) {
-            self.entries.pop_front();
-        }
-        if self.entries.len() > 2 * self.live + 64 {
-            self.entries.retain(|(_, slot)| slot.is_some());
-        }
-        if self.entries.is_empty() && self.entries.capacity() > 4096 {
-            self.entries = VecDeque::new();
-        }
-        lease
+        self.memory -= kept.message.memory();
+        self.look_at = self.look_at.min(2 * self.memory);
+        let lease = kept.lease();
+        Some((lease, Some(Ready { seq, lsn: kept.lsn, message: kept.message })))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Seq, &Lease)> {
-        self.entries.iter().filter_map(|(seq, slot)| slot.as_ref().map(|lease| (*seq, lease)))
+    /// Lets go of messages that can be read again, the first ones first, if more than `most` bytes are kept.
+    pub(crate) fn let_go(&mut self, most: usize, written: Lsn) {
+        if self.memory <= most.max(self.look_at) {
+            return;
+        }
+        let Self { kept, bare, memory, .. } = self;
+        kept.retain(|seq, kept| {
+            let goes = *memory > KEPT && kept.lsn != Lsn(0) && kept.lsn <= written;
+            if goes {
+                *memory -= kept.message.memory();
+                bare.insert(seq, kept.lease());
+            }
+            !goes
+        });
+        self.look_at = 2 * self.memory;
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Seq, Lease)> {
+        let kept = self.kept.iter().map(|(seq, kept)| (seq, kept.lease()));
+        self.bare.iter().map(|(seq, lease)| (seq, *lease)).chain(kept)
+    }
+
+    /// Sequences that `session` holds, ascending.
+    pub(crate) fn of(&self, session: SessionId) -> Vec<Seq> {
+        let mut seqs: Vec<Seq> =
+            self.iter().filter(|(_, lease)| lease.session == session).map(|(seq, _)| seq).collect();
+        seqs.sort_unstable();
+        seqs
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use narumq_model::FormatId;
+    use narumq_model::{FormatId, MessageBuilder, MessageParts};
 
-    fn lease(session: SessionId) -> Lease {
-        let message = Message::from_data(bytes::Bytes::new(), 0, 0, 0, FormatId(1));
-        Lease { session, until: Time::NEVER, lsn: Lsn(0), message }
+    const ME: SessionId = SessionId { worker: 0, index: 1, generation: 0 };
+
+    fn ready(seq: u64, lsn: u64) -> Ready {
+        let parts = MessageParts { payload: &[7; 1000], ..Default::default() };
+        Ready { seq: Seq(seq), lsn: Lsn(lsn), message: MessageBuilder::default().build(&parts, FormatId(1)) }
     }
 
     #[test]
-    fn any_order_of_settling_and_of_coming_back() {
-        let (me, other) =
-            (SessionId { worker: 0, index: 1, generation: 0 }, SessionId { worker: 0, index: 2, generation: 0 });
+    fn a_bare_lease_takes_32_bytes() {
+        assert_eq!(std::mem::size_of::<(Seq, Option<Lease>)>(), 32);
+    }
+
+    #[test]
+    fn what_can_be_read_again_is_let_go() {
         let mut leases = Leases::default();
-        for n in [5, 6, 7, 3, 9, 8] {
-            leases.insert(Seq(n), lease(me));
+        // Every tenth is in no log, the last hundred are not yet written.
+        (1..=1_000).for_each(|n| leases.insert(ME, ready(n, if n % 10 == 0 { 0 } else { n })));
+        leases.let_go(2 << 20, Lsn(900));
+        assert!(leases.memory() > 1_000_000, "there is room");
+        leases.let_go(1 << 20, Lsn(900));
+        let kept: Vec<u64> = leases.kept.iter().map(|(seq, _)| seq.0).collect();
+        assert!(kept.into_iter().eq((1..=1_000).filter(|n| n % 10 == 0 || *n > 900)));
+        let other = SessionId { worker: 0, index: 2, generation: 0 };
+        assert!(leases.remove(Seq(5), other).is_none(), "another's lease");
+        for n in (1..=1_000).rev() {
+            let (lease, message) = leases.remove(Seq(n), ME).expect("a lease");
+            assert_eq!((lease.payload_len(), lease.journaled), (1_000, n % 10 != 0));
+            assert_eq!(message.is_some(), n % 10 == 0 || n > 900);
         }
-        assert!(leases.remove(Seq(7), other).is_none(), "another's lease");
-        assert!(leases.remove(Seq(7), me).is_some());
-        assert!(leases.remove(Seq(7), me).is_none(), "settled twice");
-        leases.insert(Seq(7), lease(me));
-        assert_eq!(leases.iter().map(|(s, _)| s.0).collect::<Vec<_>>(), [3, 5, 6, 7, 8, 9]);
-        for n in [3, 5, 6, 7, 8, 9] {
-            assert!(leases.remove(Seq(n), me).is_some());
-        }
-        assert_eq!(leases.len(), 0);
+        assert_eq!((leases.len(), leases.memory(), leases.look_at), (0, 0, 0));
     }
 }

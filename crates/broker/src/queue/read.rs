@@ -1,6 +1,6 @@
 //! What was let go comes back: one read at a time a queue, ahead of its consumers, outside its lock.
 
-use super::lane::{NextCold, Ready};
+use super::lane::{Front, NextCold, Ready};
 use super::scratch::{self, Block};
 use super::{Queue, QueueState, Reading};
 use crate::core::Core;
@@ -19,31 +19,46 @@ const NEAR: usize = 512 << 10;
 /// Stretches that one read may ask for.
 const RANGES: usize = 256;
 
+/// What a read is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadOf {
+    /// For the messages that come next in this lane.
+    Lane(usize),
+    /// For messages that are rejected, so that they can be buried.
+    Doomed,
+}
+
 impl QueueState {
+    /// Whether a read is under way.
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading.as_ref().is_some_and(|r| !r.done)
+    }
+
     /// Begins a read if a lane's memory runs low and the disk holds what comes next.
     pub(super) fn read_ahead(&mut self, queue: &Queue, core: &Core) {
-        if self.reading.as_ref().is_some_and(|r| !r.done) {
-            return;
-        }
-        if let Some(lane) = self.top()
+        if !self.is_reading()
+            && let Some(lane) = self.top()
             && self.lanes[lane].next_cold(NEAR).is_some()
         {
             self.read_for(lane, queue, core);
         }
     }
 
-    /// Begins a read for this lane, unless one is under way.
+    /// Begins a read for this lane, unless one is under way or it is the turn of what must be read to be buried.
     pub(super) fn read_for(&mut self, lane: usize, queue: &Queue, core: &Core) {
-        let before = match &self.reading {
+        match &self.reading {
             Some(reading) if !reading.done => return,
-            Some(reading) if reading.lane == lane => Some((reading.file, reading.walk)),
-            _ => None,
-        };
+            Some(Reading { of: ReadOf::Lane(_), .. }) if !self.doomed.is_empty() => {
+                return self.read_doomed(queue, core);
+            }
+            _ => {}
+        }
         let cold = match self.lanes[lane].next_cold(usize::MAX) {
             Some(NextCold::Log(cold)) => cold,
             Some(NextCold::Scratch(block)) => {
                 let Block { file, offset, len, .. } = block.clone();
-                let no_walk = Reading { lane, file: 0, wanted: Vec::new(), walk: Walk::default(), done: false };
+                let of = ReadOf::Lane(lane);
+                let no_walk = Reading { of, file: 0, wanted: Vec::new(), walk: Walk::default(), done: false };
                 self.reading = Some(no_walk);
                 return core.log.read_scratch(ScratchRead { object: queue.id(), file, offset, len });
             }
@@ -57,13 +72,19 @@ impl QueueState {
             .take_while(|r| r.first <= last)
             .map(|r| SeqRange { first: r.first, last: r.last.min(last) })
             .collect();
+        self.ask(ReadOf::Lane(lane), file, wanted, queue, core);
+    }
+
+    /// Asks the log for messages of one file; no read is under way.
+    pub(super) fn ask(&mut self, of: ReadOf, file: u64, wanted: Vec<SeqRange>, queue: &Queue, core: &Core) {
+        let Some(first) = wanted.first().map(|range| range.first) else { return };
         // A walk goes on only forward: what was put back lies behind it.
-        let walk = match before {
-            Some((same, walk)) if same == file && walk.is_before(first) => walk,
+        let walk = match &self.reading {
+            Some(last) if last.of == of && last.file == file && last.walk.is_before(first) => last.walk,
             _ => Walk::default(),
         };
         let request = ReadRequest { object: queue.id(), file, wanted: wanted.clone(), bytes_max: READ, walk };
-        self.reading = Some(Reading { lane, file, wanted, walk, done: false });
+        self.reading = Some(Reading { of, file, wanted, walk, done: false });
         core.log.read(request);
     }
 
@@ -75,17 +96,35 @@ impl QueueState {
         let Some(reading) = self.reading.as_mut().filter(|r| !r.done && r.file == done.file) else { return };
         reading.done = true;
         reading.walk = done.walk;
-        let lane = reading.lane;
+        let (of, wanted) = (reading.of, std::mem::take(&mut reading.wanted));
         let lies_elsewhere =
             |r: &SeqRange| self.places.find(r.first).is_some_and(|(file, last)| file != done.file || last < r.last);
-        if reading.wanted.iter().any(lies_elsewhere) {
+        if wanted.iter().any(lies_elsewhere) {
             // What was wanted has moved to another file meanwhile: it is read there.
             return self.resume_waiting(queue, core, turn);
         }
         let through = match (&done.error, done.through) {
             (None, through) => through.unwrap_or(Seq(0)),
-            (Some(_), _) => reading.wanted.last().map_or(Seq(0), |r| r.last),
+            (Some(_), _) => wanted.last().map_or(Seq(0), |r| r.last),
         };
+        let read = self.restored(&done);
+        match of {
+            ReadOf::Doomed => self.doomed_came(read, &wanted, through, queue, turn),
+            ReadOf::Lane(lane) => {
+                let marks = &mut self.marks;
+                let mut came = |seq| {
+                    marks.remove(&seq);
+                };
+                let missing = self.lanes[lane].warm(read, &wanted, through, &mut came);
+                self.ready -= missing.len() as u64;
+                self.damaged.extend(missing.iter().map(|seq| (lane as u8, *seq)));
+            }
+        }
+        self.resume_waiting(queue, core, turn);
+    }
+
+    /// Messages as the log keeps them, with what is known of them beside that.
+    fn restored(&self, done: &ReadDone) -> Vec<Ready> {
         let mut builder = MessageBuilder::default();
         let mut read = Vec::with_capacity(done.messages.len());
         for stored in &done.messages {
@@ -97,15 +136,7 @@ impl QueueState {
                 read.push(Ready { seq: stored.seq, lsn: Lsn(1), message });
             }
         }
-        let marks = &mut self.marks;
-        let mut came = |seq| {
-            marks.remove(&seq);
-        };
-        let missing = self.lanes[lane].warm(read, through, &mut came);
-        self.ready -= missing.len() as u64;
-        let priority = lane as u8;
-        self.damaged.extend(missing.iter().map(|seq| (priority, *seq)));
-        self.resume_waiting(queue, core, turn);
+        read
     }
 
     /// A block of a scratch file has been read; what cannot be read is lost, as transient messages may be.
@@ -121,8 +152,8 @@ impl QueueState {
             return;
         }
         let Some(reading) = self.reading.as_mut().filter(|r| !r.done) else { return };
+        let ReadOf::Lane(lane) = reading.of else { return };
         reading.done = true;
-        let lane = reading.lane;
         let before = self.lanes[lane].len();
         self.lanes[lane].unspill(offset, bytes.map(|b| scratch::decode(&b)).unwrap_or_default());
         self.ready -= before - self.lanes[lane].len();
@@ -143,7 +174,15 @@ impl QueueState {
     }
 
     fn resume_waiting(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
-        self.tell_waiting(queue);
+        match (self.top(), &self.reading) {
+            // They wait for a message that is still to be read.
+            (Some(lane), Some(Reading { of: ReadOf::Doomed, .. }))
+                if !self.waiting.is_empty() && matches!(self.lanes[lane].front(), Front::Cold) =>
+            {
+                self.read_for(lane, queue, core);
+            }
+            _ => self.tell_waiting(queue),
+        }
         self.settle_in(queue, core, turn);
     }
 

@@ -47,12 +47,12 @@ impl QueueState {
     /// A message that was popped is gone for good.
     #[inline]
     pub(super) fn gone(&mut self, ready: &Ready) {
-        self.gone_at(ready.seq, ready.lsn, ready.message.payload_len() as u64);
+        self.gone_at(ready.seq, ready.lsn != Lsn(0), ready.message.payload_len() as u64);
     }
 
     #[inline]
-    pub(super) fn gone_at(&mut self, seq: Seq, lsn: Lsn, bytes: u64) {
-        if lsn != Lsn(0) {
+    pub(super) fn gone_at(&mut self, seq: Seq, journaled: bool, bytes: u64) {
+        if journaled {
             self.gone.add(SeqRange::one(seq));
             self.gone.bytes += bytes;
         }
@@ -123,7 +123,7 @@ impl QueueState {
     /// A dead message goes where the dead go. False if it is not on its way any more: a deletion came before.
     pub(crate) fn leave(&mut self, seq: Seq) -> bool {
         let Some(Leaving { lsn, bytes, .. }) = self.leaving.remove(&seq) else { return false };
-        self.gone_at(seq, lsn, bytes);
+        self.gone_at(seq, lsn != Lsn(0), bytes);
         true
     }
 
@@ -183,6 +183,7 @@ impl QueueState {
         (self.ready, self.ready_bytes) = (0, 0);
         self.leases = Default::default();
         self.leaving.clear();
+        self.doomed = Default::default();
         self.damaged.clear();
         self.gone = Gone::default();
         self.count_memory(core);

@@ -7,7 +7,7 @@ use crate::core::Core;
 use crate::event::Delivery;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind, varint};
-use narumq_model::{DeathReason, Lsn, Seq, SessionId, Time};
+use narumq_model::{DeathReason, Lsn, Message, Seq, SessionId};
 use std::sync::Arc;
 
 /// How a delivery ends.
@@ -68,9 +68,9 @@ impl QueueState {
     ) {
         let mut settled = 0;
         for seq in seqs {
-            if let Some(lease) = self.leases.remove(*seq, session) {
+            if let Some((lease, kept)) = self.leases.remove(*seq, session) {
                 settled += 1;
-                self.end_lease(*seq, lease, outcome, queue, core, turn);
+                self.end_lease((*seq, lease, kept), outcome, queue, core, turn);
             }
         }
         if let Some(consumer) = key.and_then(|key| self.consumers.find_mut(session, key)) {
@@ -80,44 +80,67 @@ impl QueueState {
 
     /// Everything still leased to a session that is gone comes back: hand-overs that it never saw.
     pub(crate) fn take_back(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn, session: SessionId) {
-        let seqs: Vec<Seq> = self.leases.iter().filter(|(_, l)| l.session == session).map(|(seq, _)| seq).collect();
+        let seqs = self.leases.of(session);
         self.settle(queue, core, turn, (session, None), &seqs, Outcome::Return);
     }
 
     fn end_lease(
         &mut self,
-        seq: Seq,
-        lease: Lease,
+        (seq, mut lease, kept): (Seq, Lease, Option<Ready>),
         outcome: Outcome,
         queue: &Arc<Queue>,
         core: &Core,
         turn: &mut Turn,
     ) {
-        let Lease { lsn, mut message, .. } = lease;
         match outcome {
             Outcome::Accept => {
                 turn.counts.acknowledged += 1;
-                self.gone_at(seq, lsn, message.payload_len() as u64);
+                self.gone_at(seq, lease.journaled, lease.payload_len());
             }
-            Outcome::Reject => self.die(Ready { seq, lsn, message }, DeathReason::Rejected, queue, turn),
+            Outcome::Reject => self.die_leased((seq, lease, kept), DeathReason::Rejected, queue, turn),
             Outcome::Return | Outcome::Fail => {
-                message.redelivered = true;
+                let policy = &queue.definition.policy;
                 if outcome == Outcome::Fail {
-                    message.failures = message.failures.saturating_add(1);
-                    let limit = queue.definition.policy.delivery_limit;
-                    if limit.is_some_and(|limit| u32::from(message.failures) > limit) {
-                        return self.die(Ready { seq, lsn, message }, DeathReason::DeliveryLimit, queue, turn);
+                    lease.failures = lease.failures.saturating_add(1);
+                    if policy.delivery_limit.is_some_and(|limit| u32::from(lease.failures) > limit) {
+                        return self.die_leased((seq, lease, kept), DeathReason::DeliveryLimit, queue, turn);
                     }
                 }
-                let policy = &queue.definition.policy;
                 let counts =
                     policy.hand_over_limit.is_some() || outcome == Outcome::Fail && policy.delivery_limit.is_some();
-                if counts && lsn != Lsn(0) {
-                    log_count(queue, core, turn, seq, message.hand_overs, message.failures);
+                if counts && lease.journaled {
+                    log_count(queue, core, turn, seq, lease.hand_overs, lease.failures);
                 }
-                self.put_back(Ready { seq, lsn, message });
+                self.come_back(seq, lease, kept);
             }
         }
+    }
+
+    /// Puts a message that was handed over back to its place: cold if it is no longer in memory.
+    fn come_back(&mut self, seq: Seq, lease: Lease, kept: Option<Ready>) {
+        match kept {
+            Some(mut ready) => {
+                ready.message.redelivered = true;
+                ready.message.failures = lease.failures;
+                self.put_back(ready);
+            }
+            None => {
+                self.marks.insert(seq, lease.mark());
+                self.ready += 1;
+                self.ready_bytes += lease.payload_len();
+                let lane = self.lane_at(lease.priority);
+                self.lanes[lane].put_back_cold(seq);
+            }
+        }
+    }
+
+    /// Notes that a message is handed over to `session` and is to be settled; returns it as it is handed over.
+    #[inline]
+    pub(super) fn lease(&mut self, mut ready: Ready, session: SessionId) -> Message {
+        let message = ready.message.clone();
+        ready.message.hand_overs = ready.message.hand_overs.saturating_add(1);
+        self.leases.insert(session, ready);
+        message
     }
 
     /// Takes one message for `session`, leased unless it `takes`.
@@ -145,17 +168,17 @@ impl QueueState {
             Some(lane) => match self.pop(lane) {
                 None => Got::Empty,
                 Some(ready) => {
-                    let Ready { seq, lsn, mut message } = ready;
-                    let delivery = Delivery { consumer: u32::MAX, seq, message: message.clone() };
-                    turn.counts.redelivered += u64::from(message.redelivered);
-                    message.hand_overs = message.hand_overs.saturating_add(1);
-                    if takes {
+                    let seq = ready.seq;
+                    turn.counts.redelivered += u64::from(ready.message.redelivered);
+                    let message = if takes {
                         turn.counts.get_auto += 1;
-                        self.gone_at(seq, lsn, message.payload_len() as u64);
+                        self.gone(&ready);
+                        ready.message
                     } else {
                         turn.counts.get_manual += 1;
-                        self.leases.insert(seq, Lease { session, until: Time::NEVER, lsn, message });
-                    }
+                        self.lease(ready, session)
+                    };
+                    let delivery = Delivery { consumer: u32::MAX, seq, message };
                     Got::Message { delivery, remaining: self.ready }
                 }
             },

@@ -130,11 +130,10 @@ impl QueueState {
                 &mut |range| cold.push(range),
             );
             ranges.append(&mut cold);
-            let leased = self.leases.iter().filter(|(_, l)| l.lsn != Lsn(0));
-            for (seq, lease) in leased.filter(|(_, l)| self.lane_of(&l.message) == priority) {
+            let leased = self.leases.iter().filter(|(_, l)| l.journaled && self.lane_at(l.priority) == priority);
+            for (seq, lease) in leased {
                 ranges.push(SeqRange::one(seq));
-                let m = &lease.message;
-                marks.insert(seq, Mark { redelivered: true, failures: m.failures, hand_overs: m.hand_overs });
+                marks.insert(seq, lease.mark());
             }
             let leaving = self.leaving.iter().filter(|(_, l)| usize::from(l.priority) == priority && l.lsn != Lsn(0));
             ranges.extend(leaving.map(|(seq, _)| SeqRange::one(*seq)));
@@ -157,7 +156,7 @@ impl QueueState {
 
     /// Body bytes of journaled messages that are not ready yet still in the log.
     fn leased_bytes(&self) -> u64 {
-        let leased = self.leases.iter().filter(|(_, l)| l.lsn != Lsn(0)).map(|(_, l)| l.message.payload_len() as u64);
+        let leased = self.leases.iter().filter(|(_, l)| l.journaled).map(|(_, l)| l.payload_len());
         let leaving = self.leaving.values().filter(|l| l.lsn != Lsn(0)).map(|l| l.bytes);
         leased.chain(leaving).sum()
     }

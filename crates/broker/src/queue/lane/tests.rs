@@ -16,7 +16,7 @@ fn drain(lane: &mut Lane) -> Vec<u64> {
             seqs.push(ready.seq.0);
         } else if let Some(NextCold::Log(cold)) = lane.next_cold(0) {
             let range = cold[0];
-            lane.warm((range.first.0..=range.last.0).map(ready).collect(), range.last, &mut |_| {});
+            lane.warm((range.first.0..=range.last.0).map(ready).collect(), &[range], range.last, &mut |_| {});
         }
     }
     seqs
@@ -38,7 +38,7 @@ fn order_holds_through_cold_and_back() {
     let cold = cold[0];
     assert_eq!(cold.last, Seq(90));
     let read = (cold.first.0..=50).filter(|n| *n != 20).map(ready).collect();
-    assert_eq!(lane.warm(read, Seq(50), &mut |_| {}), [Seq(20)]);
+    assert_eq!(lane.warm(read, &[cold], Seq(50), &mut |_| {}), [Seq(20)]);
     lane.put_back(ready(3));
     let expected: Vec<u64> = std::iter::once(3).chain((cold.first.0..=110).filter(|n| *n != 20)).collect();
     assert_eq!(drain(&mut lane), expected);
@@ -95,4 +95,44 @@ fn what_comes_back_finds_its_place_in_every_kind_of_stretch() {
     expected.push(71);
     assert_eq!(drain(&mut lane), expected);
     assert_eq!((lane.len(), lane.memory()), (0, 0));
+}
+
+#[test]
+fn what_comes_back_cold_while_a_read_is_under_way_stays_cold() {
+    let mut lane = Lane::default();
+    let out = [1, 2, 15, 40, 41, 60];
+    (1..=60).filter(|n| !out.contains(n)).for_each(|n| lane.push(ready(n)));
+    lane.chill(0, Lsn(100), &mut |_| {});
+    let Some(NextCold::Log(cold)) = lane.next_cold(0) else { panic!("cold") };
+    let wanted: Vec<SeqRange> = cold.iter().copied().collect();
+    // Asked for 3..=14, 16..=39 and so on; then all comes back that was out.
+    out.into_iter().rev().for_each(|n| lane.put_back_cold(Seq(n)));
+    let read = (3..=50).filter(|n| !out.contains(n)).map(ready).collect();
+    assert!(lane.warm(read, &wanted, Seq(50), &mut |_| {}).is_empty(), "nothing is missing");
+    assert_eq!(lane.len(), 60);
+    assert_eq!(drain(&mut lane), (1..=60).collect::<Vec<_>>());
+}
+
+#[test]
+fn cold_and_warm_ones_come_back_in_any_order() {
+    let mut random = 88_172_645_463_325_252u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    for _ in 0..200 {
+        let mut lane = Lane::default();
+        let mut out: Vec<u64> = (1..=60).filter(|_| next(3) == 0).collect();
+        (1..=60).filter(|n| !out.contains(n)).for_each(|n| lane.push(ready(n)));
+        lane.chill(next(4_000) as usize, Lsn(next(80)), &mut |_| {});
+        while !out.is_empty() {
+            let n = out.swap_remove(next(out.len() as u64) as usize);
+            if next(2) == 0 { lane.put_back_cold(Seq(n)) } else { lane.put_back(ready(n)) }
+        }
+        assert_eq!(lane.len(), 60);
+        assert_eq!(drain(&mut lane), (1..=60).collect::<Vec<_>>());
+        assert_eq!((lane.len(), lane.memory()), (0, 0));
+    }
 }
