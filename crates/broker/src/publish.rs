@@ -49,11 +49,7 @@ type Locked<'a> = (&'a Arc<Queue>, MutexGuard<'a, queue::QueueState>);
 impl Broker {
     /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
     pub fn publish(&self, route: &Route, message: Message, turn: &mut Turn) -> Published {
-        turn.counts.received += 1;
-        match route.targets.len() {
-            0 => turn.counts.unroutable_dropped += 1,
-            _ => turn.counts.routed += 1,
-        }
+        count(route, turn);
         let published = match route.targets.as_slice() {
             [] => Published::default(),
             [queue] => {
@@ -150,6 +146,7 @@ impl Broker {
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
         let mut coming: BTreeMap<ObjectId, (u64, u64)> = BTreeMap::new();
         for TxPublish { route, message } in &publishes {
+            count(route, turn);
             for target in route.targets.iter() {
                 let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
                 if state.deleted {
@@ -212,5 +209,15 @@ impl Broker {
             }
         }
         appended.lsn
+    }
+}
+
+/// Counts a message that is published along `route`.
+#[inline]
+fn count(route: &Route, turn: &mut Turn) {
+    turn.counts.received += 1;
+    match route.targets.len() {
+        0 => turn.counts.unroutable_dropped += 1,
+        _ => turn.counts.routed += 1,
     }
 }

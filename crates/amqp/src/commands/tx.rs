@@ -17,6 +17,8 @@ pub(crate) struct Transaction {
     publishes: Vec<TxPublish>,
     /// Mandatory messages that no queue takes.
     unroutable: Vec<Message>,
+    /// Messages that no queue takes and nobody misses.
+    dropped: u64,
     settled: Vec<(Unsettled, Outcome)>,
     /// What the publishes come to in the log, about.
     bytes: u64,
@@ -37,6 +39,8 @@ impl Transaction {
             self.unroutable.push(message);
         } else if route.queues() > 0 {
             self.publishes.push(TxPublish { route, message });
+        } else {
+            self.dropped += 1;
         }
         Ok(())
     }
@@ -69,7 +73,7 @@ fn begun(channel: &mut Channel) -> Result<Transaction, Refused> {
 
 /// `tx.commit`
 pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_>) -> Result<(), Refused> {
-    let Transaction { publishes, unroutable, settled, .. } = begun(channel)?;
+    let Transaction { publishes, unroutable, dropped, settled, .. } = begun(channel)?;
     let consumed = settled.iter().filter(|(delivery, _)| delivery.consumer.is_some()).count() as i64;
     let before = channel.shared.fetch_add(consumed, Ordering::Relaxed);
     let settles = grouped(channel, settled);
@@ -78,7 +82,10 @@ pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_
     if consumed > 0 && before <= 0 {
         channel.resume(link, cx);
     }
-    cx.turn.counts.unroutable_returned += unroutable.len() as u64;
+    let counts = &mut cx.turn.counts;
+    counts.received += unroutable.len() as u64 + dropped;
+    counts.unroutable_returned += unroutable.len() as u64;
+    counts.unroutable_dropped += dropped;
     for message in &unroutable {
         delivery::give_back(channel, message, link.frame_max, cx.out);
     }
