@@ -96,6 +96,13 @@ impl Channel {
         }
     }
 
+    /// Takes note of what was written to the log: the answers to the channel's and the connection's end wait for it.
+    #[inline]
+    pub(crate) fn wrote(&mut self, lsn: Lsn, link: &mut Link) {
+        self.last_lsn = self.last_lsn.max(lsn);
+        link.last_lsn = link.last_lsn.max(lsn);
+    }
+
     /// Answers a command; the answer waits for `lsn` and for the answers before it.
     pub(crate) fn answer(&mut self, lsn: Lsn, method: &impl WireMethod, cx: &mut Context<'_>) {
         hold(cx, self.number, lsn);
@@ -137,7 +144,7 @@ impl Channel {
     #[inline]
     pub(crate) fn published(&mut self, link: &mut Link, published: Published, cx: &mut Context<'_>) {
         let Published { lsn, refused } = published;
-        self.last_lsn = self.last_lsn.max(lsn);
+        self.wrote(lsn, link);
         link.written = link.written.max(lsn);
         let Some(confirms) = &mut self.confirms else { return };
         cx.turn.counts.received_confirm += 1;
@@ -229,7 +236,7 @@ impl Channel {
         let freed = if consumer.is_some() { seqs.len() } else { 0 };
         let before = if freed > 0 { self.shared.fetch_add(freed as i64, Ordering::Relaxed) } else { 1 };
         let lsn = cx.broker.settle(queue, (link.id, consumer), seqs, outcome, cx.turn);
-        self.last_lsn = self.last_lsn.max(lsn);
+        self.wrote(lsn, link);
         self.queues.leave(slot, seqs.len());
         if before <= 0 {
             self.resume(link, cx);

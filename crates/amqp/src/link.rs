@@ -59,6 +59,8 @@ pub(crate) struct Link {
     pub(crate) waiting: Lsn,
     /// The last thing that it published to the log.
     pub(crate) written: Lsn,
+    /// The last thing that it wrote to the log at all, also by channels that have ended.
+    pub(crate) last_lsn: Lsn,
     /// What the session has been told to be durable.
     pub(crate) durable: Lsn,
     /// Cancelled consumers whose last deliveries are still on their way.
@@ -102,6 +104,7 @@ impl Link {
             acking: Vec::new(),
             waiting: Lsn(0),
             written: Lsn(0),
+            last_lsn: Lsn(0),
             durable: Lsn(0),
             cancelling: 0,
             get: None,

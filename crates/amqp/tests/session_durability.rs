@@ -195,3 +195,27 @@ fn a_commit_waits_and_a_rejected_message_is_moved_before_close_ok() {
     stage.sync();
     assert_eq!(stage.heard(peer), ["2 channel.close-ok"]);
 }
+
+#[test]
+fn close_oks_speak_also_for_what_was_not_answered_and_for_channels_that_failed() {
+    let mut stage = Stage::new();
+    let peer = stage.connect();
+    stage.disk.shut();
+    stage.send(peer, 1, &QueueDeclare { nowait: true, ..durable("d") });
+    stage.send(peer, 1, &ChannelClose::default());
+    assert_eq!(stage.heard(peer), NOTHING);
+    stage.disk.open_up();
+    stage.sync();
+    assert_eq!(stage.heard(peer), ["1 channel.close-ok"]);
+    stage.open(peer, 1);
+    stage.disk.shut();
+    stage.publish(peer, 1, &Message { properties: PERSISTENT, ..to("d", b"m") });
+    stage.publish(peer, 1, &Message { exchange: "nope", ..to("d", b"m") });
+    assert!(stage.heard(peer)[0].starts_with("1 channel.close reply_code=404"));
+    stage.send(peer, 1, &ChannelCloseOk);
+    stage.send(peer, 0, &ConnectionClose::default());
+    assert_eq!(stage.heard(peer), NOTHING, "a message of the failed channel is not on the disk");
+    stage.disk.open_up();
+    stage.sync();
+    assert_eq!(stage.heard(peer), ["0 connection.close-ok"]);
+}

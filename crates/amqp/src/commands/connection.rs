@@ -169,7 +169,6 @@ impl AmqpSession {
     /// all answers that are held and, `in_order`, after all confirms.
     pub(crate) fn leave(&mut self, in_order: bool, cx: &mut Context<'_>) {
         let Some(link) = &mut self.link else { return };
-        let mut wait = Lsn(0);
         cx.broker.unregister(link.id);
         cx.turn.counts.connections_closed += 1;
         cx.turn.counts.channels_closed += self.channels.iter().filter(|channel| !channel.closing).count() as u64;
@@ -183,9 +182,8 @@ impl AmqpSession {
                     channel.tell_confirms(channel.last_lsn, cx);
                 }
             }
-            wait = wait.max(channel.last_lsn);
         }
-        wait = wait.max(cx.broker.close_session(link.id, cx.turn));
+        let wait = link.last_lsn.max(cx.broker.close_session(link.id, cx.turn));
         link.get = None;
         self.left = true;
         let mut until = if in_order && wait > cx.broker.durable() { wait } else { Lsn(0) };

@@ -44,6 +44,7 @@ pub(super) fn declare(
     cx: &mut Context<'_>,
 ) -> Result<(), Refused> {
     let lsn = if method.passive { look(link, method, cx)? } else { make(link, method, cx)? };
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &ExchangeDeclareOk, cx);
     }
@@ -110,6 +111,7 @@ pub(super) fn delete(
         return Err(Refused::access(format!("deletion of system {exchange} not allowed")));
     }
     let lsn = cx.broker.delete_exchange(&link.vhost, &name, method.if_unused, cx.turn)?;
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &ExchangeDeleteOk, cx);
     }
@@ -128,6 +130,7 @@ pub(super) fn bind(
     let destination = Destination::Exchange(destination.as_ref().into());
     let binding = binding(&source, destination, method.routing_key, method.arguments)?;
     let lsn = make_binding(link, binding, cx)?;
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &ExchangeBindOk, cx);
     }
@@ -146,6 +149,7 @@ pub(super) fn unbind(
     let destination = Destination::Exchange(destination.as_ref().into());
     let binding = binding(&source, destination, method.routing_key, method.arguments)?;
     let lsn = undo_binding(link, &binding, cx)?;
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &ExchangeUnbindOk, cx);
     }

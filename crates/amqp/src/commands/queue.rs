@@ -33,6 +33,7 @@ pub(super) fn declare(
     }
     let (queue, lsn) = if method.passive { (link.queue(&name, cx)?, Lsn(0)) } else { make(link, &name, method, cx)? };
     channel.last_queue = Some(queue.name().clone());
+    channel.wrote(lsn, link);
     if !method.nowait {
         let counts = cx.broker.counts(&queue);
         let answer = QueueDeclareOk {
@@ -117,6 +118,7 @@ pub(super) fn bind(
         if method.queue.is_empty() && method.routing_key.is_empty() { queue.as_bytes() } else { method.routing_key };
     let binding = binding(&source, Destination::Queue(queue.as_ref().into()), key, method.arguments)?;
     let lsn = make_binding(link, binding, cx)?;
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &QueueBindOk, cx);
     }
@@ -136,6 +138,7 @@ pub(super) fn unbind(
         if method.queue.is_empty() && method.routing_key.is_empty() { queue.as_bytes() } else { method.routing_key };
     let binding = binding(&source, Destination::Queue(queue.as_ref().into()), key, method.arguments)?;
     let lsn = undo_binding(link, &binding, cx)?;
+    channel.wrote(lsn, link);
     channel.answer(lsn, &QueueUnbindOk, cx);
     Ok(())
 }
@@ -150,6 +153,7 @@ pub(super) fn purge(
     let name = channel.queue_name(method.queue)?;
     let queue = link.queue(&name, cx)?;
     let (purged, lsn) = cx.broker.purge(&queue, cx.turn);
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &QueuePurgeOk { message_count: count(purged) }, cx);
     }
@@ -170,6 +174,7 @@ pub(super) fn delete(
         Err(DeleteQueueError::NoSuchQueue(_)) => (0, Lsn(0)),
         Err(error) => return Err(error.into()),
     };
+    channel.wrote(lsn, link);
     if !method.nowait {
         channel.answer(lsn, &QueueDeleteOk { message_count: count(deleted) }, cx);
     }

@@ -78,7 +78,7 @@ pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_
     let before = channel.shared.fetch_add(consumed, Ordering::Relaxed);
     let settles = grouped(channel, settled);
     let published = cx.broker.transact(settles, publishes, link.id, cx.turn);
-    channel.last_lsn = channel.last_lsn.max(published.lsn);
+    channel.wrote(published.lsn, link);
     if consumed > 0 && before <= 0 {
         channel.resume(link, cx);
     }
