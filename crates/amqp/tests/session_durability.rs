@@ -219,3 +219,29 @@ fn close_oks_speak_also_for_what_was_not_answered_and_for_channels_that_failed()
     stage.sync();
     assert_eq!(stage.heard(peer), ["0 connection.close-ok"]);
 }
+
+#[test]
+fn what_is_gone_already_waits_for_the_one_who_made_it_go() {
+    let mut stage = Stage::new();
+    let (first, second) = (stage.connect(), stage.connect());
+    stage.send(first, 1, &durable("d"));
+    stage.send(first, 1, &ExchangeDeclare { exchange: b"x", kind: b"topic", durable: true, ..Default::default() });
+    stage.send(first, 1, &QueueBind { queue: b"d", exchange: b"x", routing_key: b"k", ..Default::default() });
+    stage.sync();
+    stage.heard(first);
+    let unbind = QueueUnbind { queue: b"d", exchange: b"x", routing_key: b"k", ..Default::default() };
+    let steps: [(Method<'_>, &str); 3] = [
+        (unbind.into(), "1 queue.unbind-ok"),
+        (ExchangeDelete { exchange: b"x", ..Default::default() }.into(), "1 exchange.delete-ok"),
+        (QueueDelete { queue: b"d", ..Default::default() }.into(), "1 queue.delete-ok message_count=0"),
+    ];
+    for (method, answer) in steps {
+        stage.disk.shut();
+        stage.send(first, 1, &method);
+        stage.send(second, 1, &method);
+        assert_eq!((stage.heard(first), stage.heard(second)), (Vec::new(), Vec::new()), "{answer} came too early");
+        stage.disk.open_up();
+        stage.sync();
+        assert_eq!((stage.heard(first), stage.heard(second)), (vec![answer.to_owned()], vec![answer.to_owned()]));
+    }
+}

@@ -124,7 +124,7 @@ impl Broker {
     ) -> Result<Lsn, DeleteExchangeError> {
         let _catalog = self.catalog_lock();
         let mut state = vhost.write();
-        let Some(exchange) = state.exchanges.get(name) else { return Ok(Lsn(0)) };
+        let Some(exchange) = state.exchanges.get(name) else { return Ok(self.last_catalog_lsn()) };
         if if_unused && !exchange.bindings.is_empty() {
             let exchange = exchange.definition.name.clone();
             return Err(ExchangeInUse { exchange, vhost: vhost.name().clone() }.into());
@@ -191,7 +191,7 @@ impl Broker {
         let outlives = state.binding_outlives(binding);
         let source = state.exchanges.get_mut(&binding.source).ok_or_else(|| no_exchange(vhost, &binding.source))?;
         if !source.bindings.remove(&binding.key, &binding.arguments, &binding.destination) {
-            return Ok(Lsn(0));
+            return Ok(self.last_catalog_lsn());
         }
         let bare = source.definition.auto_delete && source.bindings.is_empty();
         let mut lsn = Lsn(0);

@@ -294,8 +294,9 @@ impl Broker {
         lock(&self.catalog)
     }
 
-    /// An answer about something that was already there waits for the change that made it.
-    fn last_catalog_lsn(&self) -> Lsn {
+    /// An answer about something that was already there, or already gone, waits for the change that made it so: what the
+    /// last change of definitions wrote to the log.
+    pub fn last_catalog_lsn(&self) -> Lsn {
         Lsn(self.catalog_lsn.load(Ordering::Acquire))
     }
 

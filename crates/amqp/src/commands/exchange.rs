@@ -187,7 +187,9 @@ pub(super) fn make_binding(link: &Link, mut binding: BindingDefinition, cx: &mut
 pub(super) fn undo_binding(link: &Link, binding: &BindingDefinition, cx: &mut Context<'_>) -> Result<Lsn, Refused> {
     match cx.broker.unbind(&link.vhost, binding, link.id, cx.turn) {
         Ok(lsn) => Ok(lsn),
-        Err(BindError::NoSuchQueue(_) | BindError::NoSuchExchange(NoSuchExchange { .. })) => Ok(Lsn(0)),
+        Err(BindError::NoSuchQueue(_) | BindError::NoSuchExchange(NoSuchExchange { .. })) => {
+            Ok(cx.broker.last_catalog_lsn())
+        }
         Err(BindError::QueueLocked(refusal)) => Err(refusal.into()),
     }
 }

@@ -171,7 +171,7 @@ pub(super) fn delete(
     let unless = (method.if_unused, method.if_empty);
     let (deleted, lsn) = match cx.broker.delete_queue(&link.vhost, &name, unless, link.id, cx.turn) {
         Ok(done) => done,
-        Err(DeleteQueueError::NoSuchQueue(_)) => (0, Lsn(0)),
+        Err(DeleteQueueError::NoSuchQueue(_)) => (0, cx.broker.last_catalog_lsn()),
         Err(error) => return Err(error.into()),
     };
     channel.wrote(lsn, link);
