@@ -1,0 +1,108 @@
+//! Lives of a broker, one after the other on the same disk: each begins by looking at what the one before has left.
+
+use super::Random;
+use super::driver::{Driver, Stop, finish};
+use super::inspector::inspect;
+use super::ledger::{Durable, Ledger};
+use super::model::Model;
+use super::script;
+use super::site::Site;
+use super::wire::Content;
+use narumq_broker::OpenError;
+use narumq_log::Options;
+use narumq_log::disk::faulty::{FaultyDisk, Plan};
+use std::time::Duration;
+
+/// How long what a start moves may take, in milliseconds.
+const PATIENCE_MS: u64 = 500;
+
+/// A disk, and what was told about it.
+#[derive(Clone)]
+pub struct Scene {
+    pub disk: FaultyDisk,
+    pub ledger: Ledger,
+}
+
+/// What clients do in a life: the seed of their commands, and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    pub seed: u64,
+    pub steps: u64,
+}
+
+impl Scene {
+    /// An empty disk with this plan.
+    pub fn new(plan: Plan) -> Self {
+        Self { disk: FaultyDisk::new(plan), ledger: Ledger::default() }
+    }
+
+    /// What is found when the power comes back.
+    pub fn after(&self, fate: u64, plan: Plan) -> Self {
+        Self { disk: self.disk.after_power_cut(fate, plan), ledger: self.ledger.clone() }
+    }
+
+    /// One life: start, look, work, end in order. False if the power went; an error if something that was told is not so.
+    pub fn live(&mut self, options: &Options, work: Work) -> Result<bool, String> {
+        let mut site = match Site::open(&self.disk, options) {
+            Ok(site) => site,
+            Err(OpenError::Log(narumq_log::OpenError::Io(_))) if self.disk.is_off() => return Ok(false),
+            Err(error) => return Err(format!("the broker does not start: {error}")),
+        };
+        let base = match self.look(&mut site) {
+            Ok(base) => base,
+            Err(Stop::Cut) => return Ok(false),
+            Err(Stop::Wrong(what)) => return Err(format!("{what}; damaged: {:?}", damaged(&site))),
+        };
+        let mut driver = Driver::new(site, Model::new(base));
+        driver.model.settle_down();
+        let worked = script::run(&mut driver, &mut Random(work.seed), work.steps);
+        if worked.is_err() {
+            driver.site.run();
+        }
+        match worked.and_then(|()| driver.hear()) {
+            Ok(()) => {
+                self.ledger = finish(driver);
+                Ok(!self.disk.is_off())
+            }
+            Err(Stop::Cut) => {
+                driver.hear().or_else(|stop| if let Stop::Wrong(what) = stop { Err(what) } else { Ok(()) })?;
+                self.ledger = driver.model.ledger;
+                Ok(false)
+            }
+            Err(Stop::Wrong(what)) => Err(what),
+        }
+    }
+
+    /// Looks at what a start has found, again while it may still be moving what is too much for a queue: the broker's own
+    /// threads do that, and tell nobody.
+    fn look(&self, site: &mut Site) -> Result<Durable, Stop> {
+        let sight = inspect(site)?;
+        let mut judged = self.ledger.judge(&sight.found);
+        for _ in 0..PATIENCE_MS {
+            if judged.is_ok() || !self.ledger.may_overflow() {
+                break;
+            }
+            std::thread::park_timeout(Duration::from_millis(1));
+            judged = self.ledger.judge(&inspect(site)?.found);
+        }
+        let state = judged.map_err(Stop::Wrong)?;
+        let unmarked = |(queue, content): &&(String, Content)| {
+            // What this start has moved is new where it is.
+            let was_there = state.holds(queue, content);
+            let was_in_hand = !content.dead && self.ledger.handed.contains(&(queue.clone(), content.clone()));
+            was_there && (!self.ledger.closing || was_in_hand)
+        };
+        match sight.fresh.iter().find(unmarked) {
+            Some((queue, content)) => {
+                Err(Stop::Wrong(format!("{content:?} of {queue} is not marked as delivered before")))
+            }
+            None => Ok(state),
+        }
+    }
+}
+
+/// Messages whose bytes were found damaged, by queue.
+fn damaged(site: &Site) -> Vec<(String, u64)> {
+    let queues = site.broker.vhosts().into_iter().flat_map(|vhost| site.broker.queues(&vhost));
+    queues.map(|queue| (queue.name().to_string(), site.broker.counts(&queue).damaged)).filter(|(_, n)| *n > 0).collect()
+}

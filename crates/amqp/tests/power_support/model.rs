@@ -1,0 +1,307 @@
+//! What a broker must do, told as effects in the order in which it does it.
+
+mod settling;
+
+use super::ledger::{Durable, Effect, Ledger, Step, Stored};
+use super::universe::{self, BINDINGS, SHORT};
+use super::wire::{Content, priority};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A channel: connection and number.
+pub type At = (usize, u16);
+
+/// A message in a queue.
+#[derive(Clone, Debug)]
+struct Copy {
+    stored: Stored,
+    persistent: bool,
+    /// The channel that has it in hand, and under which tag.
+    lease: Option<(At, u64)>,
+}
+
+impl Copy {
+    fn is_durable(&self, queue: &str) -> bool {
+        self.persistent && universe::outlives(queue)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Tells it from others of the same name.
+    born: u64,
+    copies: Vec<Copy>,
+    consumer: Option<At>,
+}
+
+/// How deliveries end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Done,
+    Back,
+    Dead,
+}
+
+/// What a channel does at its commit.
+#[derive(Debug, Default)]
+struct Transaction {
+    publishes: Vec<(Vec<(String, u64)>, u64, bool)>,
+    acks: Vec<u64>,
+}
+
+/// The broker as it must be.
+#[derive(Debug, Default)]
+pub struct Model {
+    pub ledger: Ledger,
+    queues: BTreeMap<String, Queue>,
+    exchanges: BTreeSet<String>,
+    bindings: BTreeSet<(String, String, String)>,
+    transactions: BTreeMap<At, Transaction>,
+    tags: BTreeMap<At, u64>,
+    /// How many effects there were after the last one of a channel, or about a thing.
+    by_channel: BTreeMap<At, usize>,
+    by_connection: BTreeMap<usize, usize>,
+    about: BTreeMap<String, usize>,
+    next: u64,
+}
+
+impl Model {
+    /// A broker that has started with this.
+    pub fn new(base: Durable) -> Self {
+        let mut model = Self { next: 1 << 32, ..Self::default() };
+        for (name, stored) in &base.queues {
+            let copy = |stored: &Stored| Copy { stored: stored.clone(), persistent: true, lease: None };
+            let copies: Vec<Copy> = stored.iter().map(copy).collect();
+            model.next = copies.iter().map(|c| c.stored.copy + 1).fold(model.next, u64::max);
+            let born = model.number();
+            model.queues.insert(name.clone(), Queue { born, copies, consumer: None });
+        }
+        (model.exchanges, model.bindings) = (base.exchanges.clone(), base.bindings.clone());
+        model.ledger = Ledger::new(base);
+        model
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn happens(&mut self, at: At, about: &str, effect: Effect) {
+        let effects = self.ledger.happens(effect);
+        self.by_channel.insert(at, effects);
+        self.by_connection.insert(at.0, effects);
+        if !about.is_empty() {
+            self.about.insert(about.to_owned(), effects);
+        }
+    }
+
+    fn last(&self, about: &str) -> usize {
+        self.about.get(about).copied().unwrap_or(0)
+    }
+
+    fn of_channel(&self, at: At) -> usize {
+        self.by_channel.get(&at).copied().unwrap_or(0)
+    }
+
+    pub fn has_queue(&self, name: &str) -> bool {
+        self.queues.contains_key(name)
+    }
+
+    pub fn has_exchange(&self, name: &str) -> bool {
+        self.exchanges.contains(name)
+    }
+
+    pub fn consumer(&self, queue: &str) -> Option<At> {
+        self.queues.get(queue).and_then(|queue| queue.consumer)
+    }
+
+    /// What a start has left too full, its first user brings in order.
+    pub fn settle_down(&mut self) {
+        self.overflow(&["short".to_owned()]);
+    }
+
+    /// Whether all that a queue's consumer is owed is in its hands.
+    pub fn is_served(&self) -> bool {
+        self.queues.values().all(|q| q.consumer.is_none() || q.copies.iter().all(|copy| copy.lease.is_some()))
+    }
+
+    pub fn declare_queue(&mut self, at: At, name: &str) -> usize {
+        if !self.queues.contains_key(name) {
+            let born = self.number();
+            self.queues.insert(name.to_owned(), Queue { born, ..Queue::default() });
+            if universe::outlives(name) {
+                self.happens(at, name, Effect::Queue(name.to_owned()));
+            }
+        }
+        self.last(name)
+    }
+
+    pub fn delete_queue(&mut self, at: At, name: &str) -> usize {
+        if self.queues.remove(name).is_some() {
+            if universe::outlives(name) {
+                self.happens(at, name, Effect::NoQueue(name.to_owned()));
+            }
+            self.forget_bindings(|(_, _, queue)| queue == name);
+        }
+        self.last(name)
+    }
+
+    pub fn declare_exchange(&mut self, at: At, name: &str) -> usize {
+        if self.exchanges.insert(name.to_owned()) {
+            self.happens(at, name, Effect::Exchange(name.to_owned()));
+        }
+        self.last(name)
+    }
+
+    pub fn delete_exchange(&mut self, at: At, name: &str) -> usize {
+        if self.exchanges.remove(name) {
+            self.happens(at, name, Effect::NoExchange(name.to_owned()));
+            self.forget_bindings(|(exchange, _, _)| exchange == name);
+        }
+        self.last(name)
+    }
+
+    /// Bindings go with one of their ends, by the effect that happened last.
+    fn forget_bindings(&mut self, gone: impl Fn(&(String, String, String)) -> bool) {
+        let effects = self.about.values().copied().max().unwrap_or(0);
+        let (gone, left) = std::mem::take(&mut self.bindings).into_iter().partition(gone);
+        self.bindings = left;
+        let gone: BTreeSet<_> = gone;
+        for binding in gone.iter().filter(|(_, _, queue)| universe::outlives(queue)) {
+            self.about.insert(format!("{binding:?}"), effects);
+        }
+    }
+
+    pub fn bind(&mut self, at: At, (exchange, key, queue): (&str, &str, &str), bind: bool) -> usize {
+        let binding = (exchange.to_owned(), key.to_owned(), queue.to_owned());
+        let about = format!("{binding:?}");
+        let changes = if bind { self.bindings.insert(binding.clone()) } else { self.bindings.remove(&binding) };
+        if changes && universe::outlives(queue) {
+            self.happens(at, &about, if bind { Effect::Binding(binding) } else { Effect::NoBinding(binding) });
+        }
+        self.last(&about)
+    }
+
+    fn route(&self, exchange: &str, key: &str) -> Vec<(String, u64)> {
+        let bound = |queue: &str| {
+            if exchange.is_empty() {
+                return key == queue;
+            }
+            let is = |(x, k, q): &(&str, &str, &str)| {
+                *x == exchange && *q == queue && (exchange == "all" || *k == key)
+            };
+            BINDINGS.iter().any(|b| is(b) && self.bindings.contains(&(b.0.into(), b.1.into(), b.2.into())))
+        };
+        self.queues.iter().filter(|(name, _)| bound(name)).map(|(name, queue)| (name.clone(), queue.born)).collect()
+    }
+
+    /// A publish outside of transactions; returns what its confirm speaks for.
+    pub fn publish(&mut self, at: At, (exchange, key): (&str, &str), id: u64, persistent: bool) -> usize {
+        let route = self.route(exchange, key);
+        if let Some(transaction) = self.transactions.get_mut(&at) {
+            transaction.publishes.push((route, id, persistent));
+            return 0;
+        }
+        let content = Content { id, dead: false };
+        let (mut steps, touched) = (Vec::new(), route.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+        self.put(&route, &content, persistent, &mut steps);
+        let mut speaks = 0;
+        if !steps.is_empty() {
+            self.happens(at, "", Effect::Messages(steps));
+            speaks = self.of_channel(at);
+        }
+        self.overflow(&touched);
+        speaks
+    }
+
+    fn put(&mut self, route: &[(String, u64)], content: &Content, persistent: bool, steps: &mut Vec<Step>) {
+        for (name, born) in route {
+            let copy = self.number();
+            let Some(queue) = self.queues.get_mut(name).filter(|queue| queue.born == *born) else { continue };
+            let stored = Stored { copy, content: content.clone() };
+            let copy = Copy { stored: stored.clone(), persistent, lease: None };
+            if copy.is_durable(name) {
+                steps.push(Step::Put(name.clone(), stored));
+            }
+            queue.copies.push(copy);
+        }
+    }
+
+    /// What is too much for `short` dies, unless a consumer is there to take it.
+    fn overflow(&mut self, touched: &[String]) {
+        if !touched.iter().any(|name| name == "short") {
+            return;
+        }
+        while let Some(queue) = self.queues.get("short").filter(|queue| queue.consumer.is_none()) {
+            let ready: Vec<u64> = queue.copies.iter().filter(|c| c.lease.is_none()).map(|c| c.stored.copy).collect();
+            if ready.len() <= SHORT {
+                return;
+            }
+            // Nobody asked for it: no answer speaks for this.
+            if let Some(moves) = self.bury("short", ready[0]) {
+                self.ledger.happens(moves);
+            }
+        }
+    }
+
+    fn take(&mut self, queue: &str, copy: u64) -> Option<Copy> {
+        let copies = &mut self.queues.get_mut(queue)?.copies;
+        let at = copies.iter().position(|c| c.stored.copy == copy)?;
+        Some(copies.remove(at))
+    }
+
+    /// A dead message moves, as one effect.
+    fn bury(&mut self, queue: &str, copy: u64) -> Option<Effect> {
+        let copy = self.take(queue, copy)?;
+        let mut steps = Vec::new();
+        if copy.is_durable(queue) {
+            steps.push(Step::Remove(queue.to_owned(), copy.stored.copy));
+        }
+        if let Some((exchange, key)) = universe::dead_letters(queue)
+            && (exchange.is_empty() || self.exchanges.contains(exchange))
+        {
+            let route = self.route(exchange, key.unwrap_or_default());
+            let content = Content { id: copy.stored.content.id, dead: true };
+            self.put(&route, &content, copy.persistent, &mut steps);
+        }
+        (!steps.is_empty()).then_some(Effect::Messages(steps))
+    }
+
+    /// What a `get` finds, which is gone at once if it `takes`.
+    pub fn get(&mut self, at: At, name: &str, takes: bool) -> Option<Content> {
+        let queue = self.queues.get_mut(name)?;
+        let ready = queue.copies.iter_mut().filter(|copy| copy.lease.is_none());
+        let lane = |copy: &&mut Copy| {
+            let lane = if universe::has_priorities(name) { priority(copy.stored.content.id) } else { 0 };
+            std::cmp::Reverse(lane)
+        };
+        let copy = ready.min_by_key(lane)?;
+        let content = copy.stored.content.clone();
+        let tag = self.tags.entry(at).or_default();
+        *tag += 1;
+        copy.lease = Some((at, *tag));
+        if takes {
+            let copy = copy.stored.copy;
+            if let Some(taken) = self.take(name, copy).filter(|taken| taken.is_durable(name)) {
+                // Nobody is told that it is gone for good: no answer speaks for this.
+                self.ledger.happens(Effect::Messages(vec![Step::Remove(name.to_owned(), taken.stored.copy)]));
+            }
+        }
+        self.ledger.handed.insert((name.to_owned(), content.clone()));
+        Some(content)
+    }
+
+    pub fn consume(&mut self, at: At, queue: &str, begin: bool) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.consumer = begin.then_some(at);
+        }
+    }
+
+    /// A delivery has come. False if there was nothing of the kind to be delivered.
+    pub fn delivered(&mut self, at: At, queue: &str, tag: u64, content: &Content) -> bool {
+        self.tags.insert(at, tag);
+        self.ledger.handed.insert((queue.to_owned(), content.clone()));
+        let Some(queue) = self.queues.get_mut(queue).filter(|queue| queue.consumer == Some(at)) else { return false };
+        let copy = queue.copies.iter_mut().find(|c| c.lease.is_none() && c.stored.content == *content);
+        copy.map(|copy| copy.lease = Some((at, tag))).is_some()
+    }
+}

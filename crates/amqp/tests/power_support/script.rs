@@ -1,0 +1,254 @@
+//! Workloads by seed: connections publish, settle, declare, delete, commit, close, fail and vanish; some answers are
+//! awaited, most come later.
+
+use super::Random;
+use super::driver::{CHANNELS, Driver, Expect, Going};
+use super::model::{At, End};
+use super::universe::{self, BINDINGS, EXCHANGES, QUEUES};
+use super::wire;
+use crate::session_support::{Message, consume};
+use narumq_amqp::codec::*;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Connections of a workload.
+const CONNECTIONS: usize = 3;
+
+/// Does so many steps, then waits for all answers.
+pub fn run(driver: &mut Driver, random: &mut Random, steps: u64) -> Going {
+    if steps == 0 {
+        return Ok(());
+    }
+    (0..CONNECTIONS).try_for_each(|connection| driver.connect(connection))?;
+    for queue in QUEUES {
+        if !random.once_in(5) {
+            declare_queue(driver, random, (0, 1), queue)?;
+        }
+    }
+    for (exchange, kind) in EXCHANGES {
+        declare_exchange(driver, random, (1, 1), exchange, kind)?;
+    }
+    for binding in BINDINGS {
+        if random.once_in(2) {
+            bind(driver, random, (0, 1), binding)?;
+        }
+    }
+    for _ in 0..steps {
+        step(driver, random)?;
+        if driver.site.is_dark() || random.once_in(3) {
+            driver.settle()?;
+        }
+    }
+    driver.settle()
+}
+
+fn step(driver: &mut Driver, random: &mut Random) -> Going {
+    let connection = random.below(CONNECTIONS as u64) as usize;
+    let channel = random.pick(&CHANNELS).unwrap_or(1);
+    let at = (connection, channel);
+    match random.below(100) {
+        0..=34 => publish(driver, random, at),
+        35..=42 => get(driver, random, (connection, 1)),
+        43..=49 => get(driver, random, (connection, 2)),
+        50..=66 => settle(driver, random, at),
+        67..=74 => commit(driver, random, (connection, 2)),
+        75..=77 => consume_or_cancel(driver, random, (connection, 3)),
+        78..=80 => purge(driver, random, (connection, 1)),
+        81..=92 => change(driver, random, (connection, 1)),
+        93..=95 => end_channel(driver, random, at),
+        96 => fail(driver, at),
+        _ => end_connection(driver, random, connection),
+    }
+}
+
+/// A number that no message had before, whatever life it was in.
+fn fresh(random: &mut Random) -> u64 {
+    static MESSAGES: AtomicU64 = AtomicU64::new(0);
+    MESSAGES.fetch_add(1, Ordering::Relaxed) * wire::TRAITS + random.below(wire::TRAITS)
+}
+
+fn usable(driver: &Driver, at: At) -> Vec<&'static str> {
+    let open = |queue: &&str| driver.model.has_queue(queue) && (at.0 == 0 || !universe::is_own(queue));
+    QUEUES.into_iter().filter(open).collect()
+}
+
+fn publish(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    let mut ways: Vec<(&str, &str)> = usable(driver, (0, 0)).into_iter().map(|queue| ("", queue)).collect();
+    let bound = BINDINGS.iter().map(|(exchange, key, _)| (*exchange, *key));
+    ways.extend(bound.filter(|(exchange, _)| driver.model.has_exchange(exchange)));
+    let Some((exchange, key)) = random.pick(&ways) else { return Ok(()) };
+    let (id, persistent) = (fresh(random), !random.once_in(6));
+    let speaks = driver.model.publish(at, (exchange, key), id, persistent);
+    if at.1 == 1 {
+        driver.confirms(at, speaks);
+    }
+    let (properties, body) = (wire::properties(id, persistent), wire::body(id));
+    let mut bytes = Vec::new();
+    Message { exchange, key, mandatory: false, properties: &properties, body: &body }.write(at.1, &mut bytes);
+    driver.bytes(at.0, &bytes)
+}
+
+fn get(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    let Some(queue) = random.pick(&usable(driver, at)) else { return Ok(()) };
+    let no_ack = random.once_in(6);
+    let found = driver.model.get(at, queue, no_ack);
+    driver.expect(at, Expect::Get(found), 0);
+    driver.tell(at, &BasicGet { ticket: 0, queue: queue.as_bytes(), no_ack })
+}
+
+fn settle(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    let held = driver.model.in_hand(at);
+    let Some(end) = random.pick(&[End::Done, End::Done, End::Done, End::Back, End::Dead]) else { return Ok(()) };
+    let end = if at.1 == 2 { End::Done } else { end };
+    let chosen = random.below(held.len().max(1) as u64) as usize;
+    let Some((tag, queue)) = held.get(chosen) else { return Ok(()) };
+    // What was handed over by several queues or consumers is not settled at once.
+    let alike = held[..=chosen]
+        .iter()
+        .all(|(t, q)| q == queue && driver.consumer_of(at, *t) == driver.consumer_of(at, *tag));
+    let multiple = alike && random.once_in(2) && end != End::Dead;
+    let tags: Vec<u64> = held[..=chosen].iter().map(|(tag, _)| *tag).filter(|t| multiple || t == tag).collect();
+    driver.model.settle(at, &tags, end);
+    let (delivery_tag, requeue) = (*tag, end == End::Back);
+    match end {
+        End::Done => driver.tell(at, &BasicAck { delivery_tag, multiple }),
+        End::Dead if random.once_in(2) => driver.tell(at, &BasicReject { delivery_tag, requeue }),
+        _ => driver.tell(at, &BasicNack { delivery_tag, multiple, requeue }),
+    }
+}
+
+fn commit(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    for _ in 0..random.below(3) {
+        publish(driver, random, at)?;
+    }
+    if random.once_in(6) {
+        driver.model.rollback(at);
+        return driver.ask(at, &TxRollback, TxRollbackOk::ID, 0);
+    }
+    let speaks = driver.model.commit(at);
+    driver.ask(at, &TxCommit, TxCommitOk::ID, speaks)
+}
+
+fn consume_or_cancel(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    driver.settle()?;
+    if let Some((tag, queue)) = driver.consumers(at).first() {
+        driver.model.consume(at, queue, false);
+        driver.forget_consumer(at, tag);
+        return driver.ask(at, &BasicCancel { consumer_tag: tag.as_bytes(), nowait: false }, BasicCancelOk::ID, 0);
+    }
+    let mut free = usable(driver, at);
+    free.retain(|queue| *queue != "short" && driver.model.consumer(queue).is_none());
+    let Some(queue) = random.pick(&free) else { return Ok(()) };
+    let tag = format!("consumer-{}", fresh(random));
+    driver.add_consumer(at, &tag, queue);
+    driver.model.consume(at, queue, true);
+    driver.ask(at, &consume(queue, &tag), BasicConsumeOk::ID, 0)?;
+    driver.settle()
+}
+
+fn purge(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    let Some(queue) = random.pick(&usable(driver, at)) else { return Ok(()) };
+    let speaks = driver.model.purge(at, queue);
+    let nowait = random.once_in(4);
+    reply(driver, at, &QueuePurge { ticket: 0, queue: queue.as_bytes(), nowait }, (nowait, QueuePurgeOk::ID), speaks)
+}
+
+/// A command with or without an answer.
+fn reply(
+    driver: &mut Driver,
+    at: At,
+    method: &impl WireMethod,
+    (nowait, answer): (bool, MethodId),
+    speaks: usize,
+) -> Going {
+    if nowait { driver.tell(at, method) } else { driver.ask(at, method, answer, speaks) }
+}
+
+/// Queues, exchanges and bindings come and go.
+fn change(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    let mut queues = QUEUES.to_vec();
+    queues.retain(|queue| at.0 == 0 || !universe::is_own(queue));
+    match (random.below(12), random.pick(&queues), random.pick(&EXCHANGES), random.pick(&BINDINGS)) {
+        (0..=2, Some(queue), ..) => declare_queue(driver, random, at, queue),
+        (3..=4, Some(queue), ..) => {
+            let speaks = driver.model.delete_queue(at, queue);
+            let nowait = random.once_in(4);
+            let delete = QueueDelete { queue: queue.as_bytes(), nowait, ..Default::default() };
+            reply(driver, at, &delete, (nowait, QueueDeleteOk::ID), speaks)
+        }
+        (5, _, Some((exchange, kind)), _) => declare_exchange(driver, random, at, exchange, kind),
+        (6, _, Some((exchange, _)), _) => {
+            let speaks = driver.model.delete_exchange(at, exchange);
+            let nowait = random.once_in(4);
+            let delete = ExchangeDelete { exchange: exchange.as_bytes(), nowait, ..Default::default() };
+            reply(driver, at, &delete, (nowait, ExchangeDeleteOk::ID), speaks)
+        }
+        (7..=9, .., Some(binding)) => bind(driver, random, at, binding),
+        (10.., .., Some((exchange, key, queue))) => {
+            let speaks = driver.model.bind(at, (exchange, key, queue), false);
+            let (exchange, routing_key, queue) = (exchange.as_bytes(), key.as_bytes(), queue.as_bytes());
+            let unbind = QueueUnbind { queue, exchange, routing_key, ..Default::default() };
+            driver.ask(at, &unbind, QueueUnbindOk::ID, speaks)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn declare_queue(driver: &mut Driver, random: &mut Random, at: At, queue: &str) -> Going {
+    let speaks = driver.model.declare_queue(at, queue);
+    let (mut buffer, nowait) = (Vec::new(), random.once_in(4));
+    let declare = QueueDeclare { nowait, ..universe::declaration(queue, &mut buffer) };
+    reply(driver, at, &declare, (nowait, QueueDeclareOk::ID), speaks)
+}
+
+fn declare_exchange(driver: &mut Driver, random: &mut Random, at: At, exchange: &str, kind: &str) -> Going {
+    let speaks = driver.model.declare_exchange(at, exchange);
+    let (nowait, durable) = (random.once_in(4), true);
+    let (exchange, kind) = (exchange.as_bytes(), kind.as_bytes());
+    let declare = ExchangeDeclare { exchange, kind, durable, nowait, ..Default::default() };
+    reply(driver, at, &declare, (nowait, ExchangeDeclareOk::ID), speaks)
+}
+
+fn bind(driver: &mut Driver, random: &mut Random, at: At, binding: (&str, &str, &str)) -> Going {
+    let (exchange, key, queue) = binding;
+    if !driver.model.has_exchange(exchange) || !driver.model.has_queue(queue) {
+        return Ok(());
+    }
+    let speaks = driver.model.bind(at, binding, true);
+    let (exchange, routing_key, queue) = (exchange.as_bytes(), key.as_bytes(), queue.as_bytes());
+    let nowait = random.once_in(4);
+    let bind = QueueBind { queue, exchange, routing_key, nowait, ..Default::default() };
+    reply(driver, at, &bind, (nowait, QueueBindOk::ID), speaks)
+}
+
+fn end_channel(driver: &mut Driver, random: &mut Random, at: At) -> Going {
+    if random.once_in(2) {
+        driver.settle()?;
+    }
+    let speaks = driver.model.end_channel(at);
+    driver.ask(at, &ChannelClose::default(), ChannelCloseOk::ID, speaks)?;
+    driver.settle()?;
+    driver.open(at)
+}
+
+/// A publish to what is not there: the broker closes the channel.
+fn fail(driver: &mut Driver, at: At) -> Going {
+    driver.model.end_channel(at);
+    driver.expect(at, Expect::Closed, 0);
+    let (properties, body) = (wire::properties(1, true), wire::body(1));
+    let mut bytes = Vec::new();
+    Message { exchange: "nowhere", key: "", mandatory: false, properties: &properties, body: &body }
+        .write(at.1, &mut bytes);
+    driver.bytes(at.0, &bytes)?;
+    driver.settle()?;
+    driver.open(at)
+}
+
+fn end_connection(driver: &mut Driver, random: &mut Random, connection: usize) -> Going {
+    let speaks = driver.model.end_connection(connection, &CHANNELS);
+    if random.once_in(2) {
+        driver.ask((connection, 0), &ConnectionClose::default(), ConnectionCloseOk::ID, speaks)?;
+        driver.settle()?;
+    }
+    driver.hang_up(connection);
+    driver.connect(connection)
+}
