@@ -135,7 +135,7 @@ impl QueueState {
                 ranges.push(SeqRange::one(seq));
                 marks.insert(seq, lease.mark());
             }
-            let leaving = self.leaving.iter().filter(|(_, l)| usize::from(l.priority) == priority && l.lsn != Lsn(0));
+            let leaving = self.leaving.iter().filter(|(_, l)| self.lane_at(l.priority) == priority && l.lsn != Lsn(0));
             ranges.extend(leaving.map(|(seq, _)| SeqRange::one(*seq)));
             let damaged = self.damaged.iter().filter(|(p, _)| usize::from(*p) == priority);
             ranges.extend(damaged.map(|(_, seq)| SeqRange::one(*seq)));
@@ -169,7 +169,9 @@ impl QueueState {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Leaving;
     use super::*;
+    use narumq_model::{Durability, Headers, ObjectId, QueueDefinition, QueuePolicy};
 
     #[test]
     fn a_state_comes_back_and_broken_ones_are_refused() {
@@ -189,5 +191,23 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(Snapshot::decode(&bytes[..cut]).is_none(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_message_on_its_way_out_stands_in_it_whatever_its_priority() {
+        let definition = QueueDefinition {
+            id: ObjectId(7),
+            name: "q".into(),
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            durability: Durability::Fsync,
+            policy: QueuePolicy::default(),
+            arguments: Headers::default(),
+        };
+        let queue = Queue::new(definition, "/".into(), None, Seq(1), Time(1));
+        let mut state = queue.lock();
+        state.leaving.insert(Seq(5), Leaving { priority: 2, lsn: Lsn(9), bytes: 1 });
+        assert_eq!(state.snapshot().lanes, [vec![SeqRange::one(Seq(5))]]);
     }
 }
