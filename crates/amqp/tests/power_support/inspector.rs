@@ -83,7 +83,8 @@ impl Inspector<'_> {
         let mut bytes = Vec::new();
         write_method(&mut bytes, self.channel, method);
         let told = self.send(&bytes)?;
-        let [answer] = <[Answer; 1]>::try_from(told).map_err(|told| Stop::Wrong(format!("one answer, not {told:?}")))?;
+        let [answer] =
+            <[Answer; 1]>::try_from(told).map_err(|told| Stop::Wrong(format!("one answer, not {told:?}")))?;
         Ok(answer)
     }
 
@@ -132,7 +133,9 @@ impl Inspector<'_> {
         for queue in found.queues.keys() {
             for (_, content) in self.fetch(queue, true)? {
                 let way = content.id.checked_sub(PROBES).and_then(|at| ways.get(at as usize));
-                let (exchange, key) = way.ok_or_else(|| Stop::Wrong(format!("{queue} had kept {content:?} back, beside {:?}", found.queues[queue])))?;
+                let (exchange, key) = way.ok_or_else(|| {
+                    Stop::Wrong(format!("{queue} had kept {content:?} back, beside {:?}", found.queues[queue]))
+                })?;
                 found.bindings.insert(((*exchange).to_owned(), (*key).to_owned(), queue.clone()));
             }
         }

@@ -1,11 +1,10 @@
 //! Lives of a broker, one after the other on the same disk: each begins by looking at what the one before has left.
 
 use super::Random;
-use super::driver::{Driver, Stop, finish};
+use super::driver::{Driver, Going, Stop, finish};
 use super::inspector::inspect;
 use super::ledger::{Durable, Ledger};
 use super::model::Model;
-use super::script;
 use super::site::Site;
 use super::wire::Content;
 use narumq_broker::OpenError;
@@ -23,9 +22,13 @@ pub struct Scene {
     pub ledger: Ledger,
 }
 
-/// What clients do in a life: the seed of their commands, and how many.
+/// A workload: commands by seed, so many steps of them.
+pub type Script = fn(&mut Driver, &mut Random, u64) -> Going;
+
+/// What clients do in a life.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
+    pub script: Script,
     pub seed: u64,
     pub steps: u64,
 }
@@ -55,7 +58,7 @@ impl Scene {
         };
         let mut driver = Driver::new(site, Model::new(base));
         driver.model.settle_down();
-        let worked = script::run(&mut driver, &mut Random(work.seed), work.steps);
+        let worked = (work.script)(&mut driver, &mut Random(work.seed), work.steps);
         if worked.is_err() {
             driver.site.run();
         }

@@ -7,6 +7,7 @@
 //!                         └──────── judge ◄── found ◄── inspector ◄── site ◄───┘
 //! ```
 
+pub mod deletions;
 pub mod driver;
 pub mod inspector;
 pub mod ledger;

@@ -186,9 +186,7 @@ impl Model {
             if exchange.is_empty() {
                 return key == queue;
             }
-            let is = |(x, k, q): &(&str, &str, &str)| {
-                *x == exchange && *q == queue && (exchange == "all" || *k == key)
-            };
+            let is = |(x, k, q): &(&str, &str, &str)| *x == exchange && *q == queue && (exchange == "all" || *k == key);
             BINDINGS.iter().any(|b| is(b) && self.bindings.contains(&(b.0.into(), b.1.into(), b.2.into())))
         };
         self.queues.iter().filter(|(name, _)| bound(name)).map(|(name, queue)| (name.clone(), queue.born)).collect()

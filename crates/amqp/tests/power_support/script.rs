@@ -15,9 +15,6 @@ const CONNECTIONS: usize = 3;
 
 /// Does so many steps, then waits for all answers.
 pub fn run(driver: &mut Driver, random: &mut Random, steps: u64) -> Going {
-    if steps == 0 {
-        return Ok(());
-    }
     (0..CONNECTIONS).try_for_each(|connection| driver.connect(connection))?;
     for queue in QUEUES {
         if !random.once_in(5) {
@@ -75,8 +72,20 @@ fn publish(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     let mut ways: Vec<(&str, &str)> = usable(driver, (0, 0)).into_iter().map(|queue| ("", queue)).collect();
     let bound = BINDINGS.iter().map(|(exchange, key, _)| (*exchange, *key));
     ways.extend(bound.filter(|(exchange, _)| driver.model.has_exchange(exchange)));
-    let Some((exchange, key)) = random.pick(&ways) else { return Ok(()) };
-    let (id, persistent) = (fresh(random), !random.once_in(6));
+    let Some(way) = random.pick(&ways) else { return Ok(()) };
+    let persistent = !random.once_in(6);
+    send(driver, random, at, way, persistent)
+}
+
+/// Publishes one message.
+pub fn send(
+    driver: &mut Driver,
+    random: &mut Random,
+    at: At,
+    (exchange, key): (&str, &str),
+    persistent: bool,
+) -> Going {
+    let id = fresh(random);
     let speaks = driver.model.publish(at, (exchange, key), id, persistent);
     if at.1 == 1 {
         driver.confirms(at, speaks);
@@ -102,9 +111,8 @@ fn settle(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     let chosen = random.below(held.len().max(1) as u64) as usize;
     let Some((tag, queue)) = held.get(chosen) else { return Ok(()) };
     // What was handed over by several queues or consumers is not settled at once.
-    let alike = held[..=chosen]
-        .iter()
-        .all(|(t, q)| q == queue && driver.consumer_of(at, *t) == driver.consumer_of(at, *tag));
+    let alike =
+        held[..=chosen].iter().all(|(t, q)| q == queue && driver.consumer_of(at, *t) == driver.consumer_of(at, *tag));
     let multiple = alike && random.once_in(2) && end != End::Dead;
     let tags: Vec<u64> = held[..=chosen].iter().map(|(tag, _)| *tag).filter(|t| multiple || t == tag).collect();
     driver.model.settle(at, &tags, end);
@@ -146,7 +154,13 @@ fn consume_or_cancel(driver: &mut Driver, random: &mut Random, at: At) -> Going 
 }
 
 fn purge(driver: &mut Driver, random: &mut Random, at: At) -> Going {
-    let Some(queue) = random.pick(&usable(driver, at)) else { return Ok(()) };
+    match random.pick(&usable(driver, at)) {
+        Some(queue) => purge_queue(driver, random, at, queue),
+        None => Ok(()),
+    }
+}
+
+pub fn purge_queue(driver: &mut Driver, random: &mut Random, at: At, queue: &str) -> Going {
     let speaks = driver.model.purge(at, queue);
     let nowait = random.once_in(4);
     reply(driver, at, &QueuePurge { ticket: 0, queue: queue.as_bytes(), nowait }, (nowait, QueuePurgeOk::ID), speaks)
@@ -169,12 +183,7 @@ fn change(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     queues.retain(|queue| at.0 == 0 || !universe::is_own(queue));
     match (random.below(12), random.pick(&queues), random.pick(&EXCHANGES), random.pick(&BINDINGS)) {
         (0..=2, Some(queue), ..) => declare_queue(driver, random, at, queue),
-        (3..=4, Some(queue), ..) => {
-            let speaks = driver.model.delete_queue(at, queue);
-            let nowait = random.once_in(4);
-            let delete = QueueDelete { queue: queue.as_bytes(), nowait, ..Default::default() };
-            reply(driver, at, &delete, (nowait, QueueDeleteOk::ID), speaks)
-        }
+        (3..=4, Some(queue), ..) => delete_queue(driver, random, at, queue),
         (5, _, Some((exchange, kind)), _) => declare_exchange(driver, random, at, exchange, kind),
         (6, _, Some((exchange, _)), _) => {
             let speaks = driver.model.delete_exchange(at, exchange);
@@ -193,11 +202,18 @@ fn change(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     }
 }
 
-fn declare_queue(driver: &mut Driver, random: &mut Random, at: At, queue: &str) -> Going {
+pub fn declare_queue(driver: &mut Driver, random: &mut Random, at: At, queue: &str) -> Going {
     let speaks = driver.model.declare_queue(at, queue);
     let (mut buffer, nowait) = (Vec::new(), random.once_in(4));
     let declare = QueueDeclare { nowait, ..universe::declaration(queue, &mut buffer) };
     reply(driver, at, &declare, (nowait, QueueDeclareOk::ID), speaks)
+}
+
+pub fn delete_queue(driver: &mut Driver, random: &mut Random, at: At, queue: &str) -> Going {
+    let speaks = driver.model.delete_queue(at, queue);
+    let nowait = random.once_in(4);
+    let delete = QueueDelete { queue: queue.as_bytes(), nowait, ..Default::default() };
+    reply(driver, at, &delete, (nowait, QueueDeleteOk::ID), speaks)
 }
 
 fn declare_exchange(driver: &mut Driver, random: &mut Random, at: At, exchange: &str, kind: &str) -> Going {
