@@ -234,7 +234,7 @@ impl Broker {
         let mut turn = Turn::new(now.max(log.ended().time), None);
         core.note_time(turn.now);
         broker.bring_up(found, log.ended(), &mut turn);
-        let told = Told { core, broker: OnceLock::from(Arc::downgrade(&broker)) };
+        let told = Told { core: Arc::downgrade(&core), broker: OnceLock::from(Arc::downgrade(&broker)) };
         log.start(Arc::new(told)).map_err(OpenError::Thread)?;
         // Only now can anything be read.
         for queue in broker.core.all() {
@@ -355,11 +355,18 @@ impl Broker {
 
 /// What the log tells, on its own threads.
 struct Told {
-    core: Arc<Core>,
+    /// The core has the log, which has this: it must not keep the core in turn.
+    core: Weak<Core>,
     broker: OnceLock<Weak<Broker>>,
 }
 
 impl Told {
+    fn queue(&self, object: ObjectId) -> Option<(Arc<Core>, Arc<Queue>)> {
+        let core = self.core.upgrade()?;
+        let queue = core.queue(object)?;
+        Some((core, queue))
+    }
+
     fn broker(&self) -> Option<Arc<Broker>> {
         self.broker.get().and_then(Weak::upgrade)
     }
@@ -367,16 +374,18 @@ impl Told {
 
 impl Listener for Told {
     fn durable(&self, _: Lsn) {
-        self.core.mailboxes.wake_all();
+        if let Some(core) = self.core.upgrade() {
+            core.mailboxes.wake_all();
+        }
     }
 
     fn read_done(&self, done: ReadDone) {
-        let (Some(queue), Some(broker)) = (self.core.queue(done.object), self.broker()) else { return };
-        let mut turn = Turn::new(self.core.time(), None);
+        let (Some((core, queue)), Some(broker)) = (self.queue(done.object), self.broker()) else { return };
+        let mut turn = Turn::new(core.time(), None);
         {
             let mut state = queue.lock();
             if !state.deleted {
-                state.read_done(&queue, &self.core, &mut turn, done);
+                state.read_done(&queue, &core, &mut turn, done);
             }
         }
         broker.after(&mut turn);
@@ -384,12 +393,12 @@ impl Listener for Told {
     }
 
     fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<Bytes, String>) {
-        let (Some(queue), Some(broker)) = (self.core.queue(object), self.broker()) else { return };
-        let mut turn = Turn::new(self.core.time(), None);
+        let (Some((core, queue)), Some(broker)) = (self.queue(object), self.broker()) else { return };
+        let mut turn = Turn::new(core.time(), None);
         {
             let mut state = queue.lock();
             if !state.deleted {
-                state.scratch_done(&queue, &self.core, &mut turn, offset, bytes);
+                state.scratch_done(&queue, &core, &mut turn, offset, bytes);
             }
         }
         broker.after(&mut turn);
@@ -400,35 +409,38 @@ impl Listener for Told {
         if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
             failed(why);
         }
-        self.core.mailboxes.wake_all();
-    }
-
-    fn checkpoint(&self, object: ObjectId) {
-        if object == CATALOG {
-            match self.broker() {
-                Some(broker) => broker.checkpoint_catalog(self.core.time()),
-                None => self.core.log.end_rounds(),
-            }
-        } else if let Some(queue) = self.core.queue(object) {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.log_gone(&queue, &self.core, &mut Turn::new(self.core.time(), None));
-                state.checkpoint(&queue, &self.core, self.core.time());
-            }
+        if let Some(core) = self.core.upgrade() {
+            core.mailboxes.wake_all();
         }
     }
 
+    fn checkpoint(&self, object: ObjectId) -> bool {
+        let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
+        if object == CATALOG {
+            broker.checkpoint_catalog(core.time());
+        } else if let Some(queue) = core.queue(object) {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+                state.checkpoint(&queue, &core, core.time());
+            }
+        }
+        true
+    }
+
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
-        self.core.queue(object).map_or_else(Vec::new, |queue| {
+        self.queue(object).map_or_else(Vec::new, |(_, queue)| {
             let state = queue.lock();
             if state.deleted { Vec::new() } else { state.live_in(file) }
         })
     }
 
     fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
-        if let Some(queue) = self.core.queue(object) {
+        if let Some((core, queue)) = self.queue(object) {
             let mut state = queue.lock();
             if !state.deleted {
+                // What is gone counts in its file until the log is told.
+                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
                 state.moved(from, to, spans);
             }
         }

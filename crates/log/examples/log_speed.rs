@@ -26,10 +26,11 @@ impl Listener for Tell {
         eprintln!("the log failed: {why}");
         std::process::exit(1);
     }
-    fn checkpoint(&self, object: ObjectId) {
+    fn checkpoint(&self, object: ObjectId) -> bool {
         if let Some(log) = self.1.get().and_then(std::sync::Weak::upgrade) {
             log.append(&Entry::new(Kind::State, object, Time(0)).with_data(b"state"));
         }
+        true
     }
     fn live(&self, _: ObjectId, _: u64) -> Vec<SeqRange> {
         Vec::new()

@@ -72,8 +72,9 @@ pub trait Listener: Send + Sync {
     /// The log has ended for good, for this reason: nothing more will become durable.
     fn failed(&self, why: &str);
     /// A file that held changes of this object is sealed: append its State, under its lock, before this returns. If none
-    /// is appended the object is gone for good: what the log holds of it from earlier files is not told any more.
-    fn checkpoint(&self, object: ObjectId);
+    /// is appended the object is gone for good: what the log holds of it from earlier files is not told any more. False if
+    /// nobody knows of any object any more: then nothing is concluded from it.
+    fn checkpoint(&self, object: ObjectId) -> bool;
     /// Which messages of this object that lie in `file` are still wanted, ascending and not overlapping.
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange>;
     /// All messages of this object that lie in file `from` within these spans and are still wanted lie in `to` from now

@@ -295,11 +295,6 @@ impl Log {
         self.halt();
     }
 
-    /// No round ends any more: whoever knew the State of things is gone.
-    pub fn end_rounds(&self) {
-        self.shared.latch().stop = true;
-    }
-
     fn end_housekeeper(&self) {
         self.shared.ending.store(true, Ordering::Release);
         self.shared.task(Task::Stop);

@@ -38,7 +38,9 @@ impl Listener for Tell {
     fn failed(&self, why: &str) {
         panic!("{why}");
     }
-    fn checkpoint(&self, _: ObjectId) {}
+    fn checkpoint(&self, _: ObjectId) -> bool {
+        true
+    }
     fn live(&self, _: ObjectId, _: u64) -> Vec<SeqRange> {
         Vec::new()
     }

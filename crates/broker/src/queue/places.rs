@@ -101,6 +101,7 @@ impl Places {
                 rest -= live;
                 first = part.last.next();
             }
+            debug_assert!(rest == 0 || first <= stay.last, "what is wanted lies within its stay");
             keep(&stay.file, first, stay.last, rest);
         }
         self.stays = stays;
@@ -133,7 +134,7 @@ mod tests {
         let mut places = Places::default();
         (1..=100).for_each(|n| places.add(Seq(n), 1, || Some(a.clone())));
         (101..=200).for_each(|n| places.add(Seq(n), 2, || Some(b.clone())));
-        (1..=100).filter(|n| n % 10 != 0).for_each(|n| _ = places.remove(Seq(n)));
+        (1..=100).filter(|n| n % 10 != 0).for_each(|n| _ = places.remove(SeqRange::one(Seq(n))));
         let span = |first, last| SeqRange { first: Seq(first), last: Seq(last) };
         let tens = |r: SeqRange| r.last.0 / 10 - (r.first.0 - 1) / 10;
         // The message 50 could not be copied.
@@ -142,7 +143,7 @@ mod tests {
         let at = |seq| places.find(Seq(seq)).map(|(file, _)| file);
         assert_eq!([at(10), at(40), at(50), at(60), at(100), at(101)], [3, 3, 1, 3, 3, 2].map(Some));
         assert_eq!(places.spans_in(3).collect::<Vec<_>>(), [span(10, 40), span(60, 100)]);
-        places.remove(Seq(50));
+        places.remove(SeqRange::one(Seq(50)));
         places.moved(3, &b, &[span(10, 100)], tens);
         assert_eq!((a.live(), b.live(), c.live()), (0, 109, 0));
     }

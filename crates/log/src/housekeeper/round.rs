@@ -42,8 +42,10 @@ impl Housekeeper {
             return;
         }
         let objects: BTreeSet<ObjectId> = std::mem::take(&mut self.unrounded).into_values().flatten().collect();
-        objects.iter().for_each(|object| listener.checkpoint(*object));
-        let mut asked = self.carry(listener.as_ref(), &objects);
+        if !objects.iter().all(|object| listener.checkpoint(*object)) {
+            return;
+        }
+        let Some(mut asked) = self.carry(listener.as_ref(), &objects) else { return };
         asked.extend(&objects);
         let mut data = Vec::new();
         varint::put(&mut data, file);
@@ -84,8 +86,8 @@ impl Housekeeper {
 
     /// Carries States forward out of files that hold nothing else that is wanted, the oldest first. What is carried is
     /// paid for by four times its bytes of changes, so that a log that nobody writes to comes to rest.
-    /// Returns the objects asked.
-    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) -> Vec<ObjectId> {
+    /// Returns the objects asked, `None` if nobody knows of them any more.
+    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) -> Option<Vec<ObjectId>> {
         let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
         let mut idle: Vec<_> = self
             .newest
@@ -101,11 +103,13 @@ impl Housekeeper {
                 break;
             }
             asked.push(object);
-            listener.checkpoint(object);
+            if !listener.checkpoint(object) {
+                return None;
+            }
             let after = self.shared.latch().state_bytes;
             self.carried += after - before;
             before = after;
         }
-        asked
+        Some(asked)
     }
 }

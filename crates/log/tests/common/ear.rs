@@ -106,7 +106,7 @@ impl Listener for Ear {
         self.tell(|told| told.failed.push(why.to_owned()));
     }
 
-    fn checkpoint(&self, object: ObjectId) {
+    fn checkpoint(&self, object: ObjectId) -> bool {
         let found = self.objects.lock().unwrap().get(&object).cloned();
         let log = self.log.lock().unwrap().clone();
         if let (Some(found), Some(log)) = (found, log) {
@@ -114,6 +114,7 @@ impl Listener for Ear {
             log.append(&Entry::new(Kind::State, object, Time(5)).with_data(&state.encode()));
         }
         self.tell(|told| told.checkpoints.push(object));
+        true
     }
 
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
