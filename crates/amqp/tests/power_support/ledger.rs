@@ -89,9 +89,8 @@ impl Durable {
         let mut queues: BTreeMap<String, Vec<Content>> =
             self.queues.iter().map(|(name, stored)| (name.clone(), contents(stored))).collect();
         let short = queues.get_mut("short").filter(|short| short.len() > SHORT);
-        for Content { id, .. } in
-            short.map(|short| short.drain(..short.len() - SHORT).collect()).unwrap_or_else(Vec::new)
-        {
+        let dying: Vec<Content> = short.map_or_else(Vec::new, |short| short.drain(..short.len() - SHORT).collect());
+        for Content { id, .. } in dying {
             for (_, _, queue) in self.bindings.iter().filter(|(exchange, _, _)| exchange == "all") {
                 queues.entry(queue.clone()).or_default().push(Content { id, dead: true });
             }

@@ -7,6 +7,9 @@ use super::universe::{self, BINDINGS, SHORT};
 use super::wire::{Content, priority};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Queues by name and birth.
+type Route = Vec<(String, u64)>;
+
 /// A channel: connection and number.
 pub type At = (usize, u16);
 
@@ -44,7 +47,8 @@ pub enum End {
 /// What a channel does at its commit.
 #[derive(Debug, Default)]
 struct Transaction {
-    publishes: Vec<(Vec<(String, u64)>, u64, bool)>,
+    /// Where to, which message, and whether it is persistent.
+    publishes: Vec<(Route, u64, bool)>,
     acks: Vec<u64>,
 }
 
@@ -181,7 +185,7 @@ impl Model {
         self.last(&about)
     }
 
-    fn route(&self, exchange: &str, key: &str) -> Vec<(String, u64)> {
+    fn route(&self, exchange: &str, key: &str) -> Route {
         let bound = |queue: &str| {
             if exchange.is_empty() {
                 return key == queue;
