@@ -291,19 +291,4 @@ impl Model {
         self.ledger.handed.insert((name.to_owned(), content.clone()));
         Some(content)
     }
-
-    pub fn consume(&mut self, at: At, queue: &str, begin: bool) {
-        if let Some(queue) = self.queues.get_mut(queue) {
-            queue.consumer = begin.then_some(at);
-        }
-    }
-
-    /// A delivery has come. False if there was nothing of the kind to be delivered.
-    pub fn delivered(&mut self, at: At, queue: &str, tag: u64, content: &Content) -> bool {
-        self.tags.insert(at, tag);
-        self.ledger.handed.insert((queue.to_owned(), content.clone()));
-        let Some(queue) = self.queues.get_mut(queue).filter(|queue| queue.consumer == Some(at)) else { return false };
-        let copy = queue.copies.iter_mut().find(|c| c.lease.is_none() && c.stored.content == *content);
-        copy.map(|copy| copy.lease = Some((at, tag))).is_some()
-    }
 }

@@ -1,4 +1,4 @@
-//! The rest of what a broker must do: deliveries end, queues are purged, transactions and channels end.
+//! The rest of what a broker must do: deliveries come and end, queues are purged, transactions and channels end.
 
 use super::super::ledger::{Effect, Step};
 use super::super::universe;
@@ -6,6 +6,21 @@ use super::super::wire::Content;
 use super::{At, End, Model};
 
 impl Model {
+    pub fn consume(&mut self, at: At, queue: &str, begin: bool) {
+        if let Some(queue) = self.queues.get_mut(queue) {
+            queue.consumer = begin.then_some(at);
+        }
+    }
+
+    /// A delivery has come. False if there was nothing of the kind to be delivered.
+    pub fn delivered(&mut self, at: At, queue: &str, tag: u64, content: &Content) -> bool {
+        self.tags.insert(at, tag);
+        self.ledger.handed.insert((queue.to_owned(), content.clone()));
+        let Some(queue) = self.queues.get_mut(queue).filter(|queue| queue.consumer == Some(at)) else { return false };
+        let copy = queue.copies.iter_mut().find(|c| c.lease.is_none() && c.stored.content == *content);
+        copy.map(|copy| copy.lease = Some((at, tag))).is_some()
+    }
+
     /// The deliveries that a channel has in hand and no transaction has settled: tag and queue.
     pub fn in_hand(&self, at: At) -> Vec<(u64, String)> {
         let settled = self.transactions.get(&at).map(|tx| tx.acks.clone()).unwrap_or_default();
