@@ -13,7 +13,7 @@ pub struct Options {
     pub writer: WriterId,
     /// Size of a file in bytes, a multiple of 4 KiB, at least 64 KiB.
     pub file_bytes: u64,
-    /// Size of the first file of a fresh directory, before one has been prefilled.
+    /// Size of the first files of a log: they grow, by doubling, to a quarter of what is in use.
     pub first_file_bytes: u64,
     /// Heads and bodies of a chunk at most, unless one entry alone is larger.
     pub chunk_bytes: usize,

@@ -26,6 +26,10 @@ pub struct FileUse {
     pub(crate) filled: AtomicU64,
     /// Offset of the newest footer of a survivor file that has no trailer yet; 0 = ask the trailer.
     pub(crate) footer: AtomicU64,
+    /// The spare that is to become this file.
+    spare: Mutex<Option<String>>,
+    /// More than half of it has been written.
+    pub(crate) half: AtomicBool,
 }
 
 impl FileUse {
@@ -42,6 +46,8 @@ impl FileUse {
             copies: AtomicU64::new(0),
             filled: AtomicU64::new(0),
             footer: AtomicU64::new(0),
+            spare: Mutex::default(),
+            half: AtomicBool::new(false),
         }
     }
 
@@ -98,7 +104,9 @@ pub(crate) struct LogFile {
 pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     map: Mutex<BTreeMap<u64, LogFile>>,
-    spares: Mutex<Vec<String>>,
+    spares: Mutex<Vec<Spare>>,
+    /// Smallest and largest size of a file that takes more than one entry.
+    sizes: (u64, u64),
     indexes: Mutex<Vec<(u64, Arc<FileIndex>)>>,
     next_spare: AtomicU64,
     next_survivor: AtomicU64,
@@ -106,8 +114,15 @@ pub(crate) struct Files {
 
 /// Indexes of sealed files kept in memory.
 const INDEXES_KEPT: usize = 3;
-/// Dead or prefilled files kept for reuse.
-pub(crate) const SPARES_KEPT: usize = 2;
+/// Dead or prefilled files kept for reuse: consumers that keep up let several files die at once.
+const SPARES_KEPT: usize = 6;
+
+/// A file to be reused.
+#[derive(Debug)]
+struct Spare {
+    name: String,
+    len: u64,
+}
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -146,15 +161,22 @@ fn numbered(name: &str, suffix: &str) -> Option<u64> {
 const PREFILLING: &str = "prefill.tmp";
 
 impl Files {
-    pub(crate) fn new(disk: Arc<dyn Disk>) -> io::Result<Self> {
+    /// The files on `disk`; new ones get between `sizes` bytes, smallest and largest.
+    pub(crate) fn new(disk: Arc<dyn Disk>, sizes: (u64, u64)) -> io::Result<Self> {
         let names = disk.list()?;
         let next_survivor = names.iter().filter_map(|n| survivor_of(n)).max().map_or(SURVIVOR | 1, |n| n + 1);
         let spares: Vec<String> = names.into_iter().filter(|n| numbered(n, ".spare").is_some()).collect();
         let next = spares.iter().filter_map(|s| numbered(s, ".spare")).max();
+        let measured = spares.into_iter().map(|name| {
+            let len = disk.open(&name, false)?.len()?;
+            Ok(Spare { name, len })
+        });
+        let spares = measured.collect::<io::Result<Vec<Spare>>>()?;
         Ok(Self {
             disk,
             map: Mutex::default(),
             spares: Mutex::new(spares),
+            sizes,
             indexes: Mutex::default(),
             next_spare: AtomicU64::new(next.map_or(1, |n| n + 1)),
             next_survivor: AtomicU64::new(next_survivor),
@@ -176,11 +198,10 @@ impl Files {
         locked(&self.map).insert(file.used.number(), file);
     }
 
-    /// Makes the file for `used` out of a spare, or new, and enters it.
+    /// Makes the file for `used`, out of the spare that was set aside for it or new, and enters it.
     pub(crate) fn create(&self, used: Arc<FileUse>) -> io::Result<LogFile> {
         let name = name(used.number());
-        let spare = locked(&self.spares).pop();
-        let file = match spare {
+        let file = match locked(&used.spare).take() {
             Some(spare) => {
                 self.disk.rename(&spare, &name)?;
                 self.disk.open(&name, false)?
@@ -191,6 +212,29 @@ impl Files {
         let file = LogFile { file, used };
         self.enter(file.clone());
         Ok(file)
+    }
+
+    /// The next file: a spare is set aside for it if one is large enough, else it gets `new` bytes, at least `need`.
+    pub(crate) fn next(&self, number: u64, generation: u64, new: u64, need: u64) -> FileUse {
+        let mut spares = locked(&self.spares);
+        let fitting = spares.iter().enumerate().filter(|(_, spare)| spare.len >= need);
+        let at = fitting.max_by_key(|(_, spare)| spare.len).map(|(at, _)| at);
+        let spare = at.map(|at| spares.swap_remove(at));
+        let used = FileUse::new(number, generation, spare.as_ref().map_or(new.max(need), |s| s.len));
+        *locked(&used.spare) = spare.map(|s| s.name);
+        used
+    }
+
+    /// How large a new file should be: a quarter of what is in use, as a power of two times the smallest size. A log that
+    /// drains lives in few small files, a backlog in files of full size.
+    pub(crate) fn new_size(&self) -> u64 {
+        let (smallest, largest) = self.sizes;
+        let in_use: u64 = locked(&self.map).values().map(|file| file.used.limit()).sum();
+        let mut size = smallest;
+        while size < largest && size < in_use / 4 {
+            size *= 2;
+        }
+        size.min(largest)
     }
 
     /// The number of a new survivor file.
@@ -226,28 +270,38 @@ impl Files {
             offset += len as u64;
         }
         file.sync()?;
-        self.keep_spare(PREFILLING)
+        self.keep_spare(PREFILLING, bytes)
     }
 
     /// Takes a dead file out of use and keeps it as a spare, or removes it if there are enough or its size is odd.
-    pub(crate) fn retire(&self, dead: &FileUse, file_bytes: u64) -> io::Result<()> {
+    pub(crate) fn retire(&self, dead: &FileUse) -> io::Result<()> {
         let file = locked(&self.map).remove(&dead.number());
         locked(&self.indexes).retain(|(number, _)| *number != dead.number());
-        let fits = file.is_some_and(|f| f.file.len().is_ok_and(|len| len == file_bytes));
-        if fits && self.spares() < SPARES_KEPT {
-            self.keep_spare(&name(dead.number()))
+        let (smallest, largest) = self.sizes;
+        let len = file.and_then(|f| f.file.len().ok()).filter(|len| (smallest..=largest).contains(len));
+        if let Some(len) = len.filter(|_| self.spares() < SPARES_KEPT) {
+            self.keep_spare(&name(dead.number()), len)
         } else {
             self.disk.remove(&name(dead.number()))?;
             self.disk.sync_names()
         }
     }
 
-    fn keep_spare(&self, from: &str) -> io::Result<()> {
+    fn keep_spare(&self, from: &str, len: u64) -> io::Result<()> {
         let spare = format!("{:016x}.spare", self.next_spare.fetch_add(1, Ordering::Relaxed));
         self.disk.rename(from, &spare)?;
         self.disk.sync_names()?;
-        locked(&self.spares).push(spare);
+        locked(&self.spares).push(Spare { name: spare, len });
         Ok(())
+    }
+
+    /// Removes all spares but one: the disk is short of space.
+    pub(crate) fn drop_spares(&self) -> io::Result<()> {
+        let surplus: Vec<Spare> = locked(&self.spares).drain(1..).collect();
+        for spare in &surplus {
+            self.disk.remove(&spare.name)?;
+        }
+        if surplus.is_empty() { Ok(()) } else { self.disk.sync_names() }
     }
 
     /// Keeps the index of a file that was just sealed, as it will soon be wanted.

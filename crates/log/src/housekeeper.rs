@@ -5,7 +5,7 @@
 mod clean;
 mod round;
 
-use crate::files::{FileUse, SPARES_KEPT};
+use crate::files::FileUse;
 use crate::index::FileIndex;
 use crate::shared::Shared;
 use crate::survivor::Survivor;
@@ -25,7 +25,7 @@ pub(crate) enum Task {
     Sealed(Arc<FileUse>, Arc<FileIndex>),
     /// Something may be dead: the last message of a sealed file went, or a round became durable.
     Look,
-    /// A spare should be there.
+    /// The open file is half full: a spare should be there.
     Prefill,
     /// Time has passed: files that looked worth emptying are looked at again.
     Tick,
@@ -89,7 +89,10 @@ impl Housekeeper {
                 self.shared.fail(&format!("log files: {error}"));
                 return;
             }
-            self.watch_space();
+            if let Err(error) = self.watch_space() {
+                self.shared.fail(&format!("log files: {error}"));
+                return;
+            }
             let Some(task) = self.next(tasks) else { return };
             result = match task {
                 Task::Stop => return,
@@ -110,7 +113,7 @@ impl Housekeeper {
         self.sealed.insert(file.number(), file);
         self.begin_round();
         self.observe();
-        self.look().and_then(|()| self.prefill())
+        self.look()
     }
 
     /// The next task. While the disk is short of space time passes in seconds.
@@ -153,7 +156,7 @@ impl Housekeeper {
         // What emptied a file must itself be durable before the file may be written over.
         for (since, file) in std::mem::take(&mut self.dying) {
             if since <= durable {
-                self.shared.files.retire(&file, self.shared.options.file_bytes)?;
+                self.shared.files.retire(&file)?;
             } else {
                 self.dying.push((since, file));
             }
@@ -163,15 +166,17 @@ impl Housekeeper {
         Ok(())
     }
 
+    /// Fills a file with zeros for when the open one is full, unless a dead one can be reused.
     fn prefill(&self) -> io::Result<()> {
-        let options = &self.shared.options;
-        if !options.prefill || self.shared.files.spares() >= 1.min(SPARES_KEPT) {
+        let files = &self.shared.files;
+        if !self.shared.options.prefill || files.spares() > 0 {
             return Ok(());
         }
-        if self.shared.files.disk.free_bytes()? < options.file_bytes + self.reserve() {
+        let size = files.new_size();
+        if files.disk.free_bytes()? < size + self.reserve() {
             return Ok(());
         }
-        self.shared.files.prefill(options.file_bytes, &|| self.shared.ending.load(Ordering::Acquire))
+        files.prefill(size, &|| self.shared.ending.load(Ordering::Acquire))
     }
 
     /// Free bytes below which publishers wait: room for two files, a survivor, what partitions may have to copy, and the
@@ -181,14 +186,18 @@ impl Housekeeper {
         if options.disk_reserve == 0 { 0 } else { options.disk_reserve.max(4 * options.file_bytes + self.last_round.0) }
     }
 
-    fn watch_space(&self) {
+    fn watch_space(&self) -> io::Result<()> {
         if let Ok(free) = self.shared.files.disk.free_bytes() {
             let low = free < self.reserve();
+            if low && self.shared.files.spares() > 1 {
+                self.shared.files.drop_spares()?;
+            }
             if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low {
                 // Whoever waits for the disk looks at its space too.
                 self.shared.tell_again();
             }
         }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::chunk::{BLOCK, HEADER, round_up};
 use crate::config::Options;
 use crate::entry::{Entry, Kind};
-use crate::files::FileUse;
+use crate::files::{FileUse, Files};
 use crate::index::{ChunkAt, FileIndex};
 use narumq_model::{Lsn, ObjectId, Time};
 use std::collections::VecDeque;
@@ -113,7 +113,7 @@ pub(crate) struct Latch {
     first_lsn: Lsn,
     base_time: Time,
     chunk_bytes: usize,
-    file_bytes: u64,
+    files: Arc<Files>,
 }
 
 impl Latch {
@@ -121,6 +121,7 @@ impl Latch {
         options: &Options,
         next_lsn: Lsn,
         file: Arc<FileUse>,
+        files: Arc<Files>,
         random: Box<dyn FnMut() -> u64 + Send>,
     ) -> Self {
         Self {
@@ -146,7 +147,7 @@ impl Latch {
             first_lsn: next_lsn,
             base_time: Time(0),
             chunk_bytes: options.chunk_bytes,
-            file_bytes: options.file_bytes,
+            files,
         }
     }
 
@@ -251,8 +252,9 @@ impl Latch {
     pub(crate) fn switch_file(&mut self, need: u64) {
         debug_assert_eq!(self.entries, 0, "the open chunk belongs to the old file");
         // Behind an entry that is larger than a file there is room for the footer of a file with little else.
-        let limit = self.file_bytes.max(need + 8 * BLOCK as u64);
-        let next = Arc::new(FileUse::new(self.place.file.number() + 1, (self.random)(), limit));
+        let need = need + 8 * BLOCK as u64;
+        let new = self.files.new_size();
+        let next = Arc::new(self.files.next(self.place.file.number() + 1, (self.random)(), new, need));
         let sealed = std::mem::replace(&mut self.place, Place { file: next, offset: 0, number: 0 });
         let index = Arc::new(std::mem::take(&mut self.index));
         self.left.push_back((sealed.file.clone(), index.clone()));
@@ -292,11 +294,13 @@ impl RawChunk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::memory::MemoryDisk;
     use narumq_model::Seq;
 
     fn chunk_of(bodies: &[usize]) -> RawChunk {
         let file = Arc::new(FileUse::new(1, 7, 1 << 30));
-        let mut latch = Latch::new(&Options::default(), Lsn(1), file, Box::new(|| 1));
+        let files = Files::new(Arc::new(MemoryDisk::default()), (8 << 20, 64 << 20)).expect("an empty disk");
+        let mut latch = Latch::new(&Options::default(), Lsn(1), file, Arc::new(files), Box::new(|| 1));
         for (n, len) in bodies.iter().enumerate() {
             let body = vec![(n % 250) as u8; *len];
             let mut entry = Entry::new(Kind::Enqueue, ObjectId(1), Time(5));

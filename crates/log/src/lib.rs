@@ -74,34 +74,24 @@ impl Log {
     /// Nothing is appended before [`start`](Self::start).
     pub fn open(options: Options, given: Given, now: Time, to: &mut dyn Recover) -> Result<Self, OpenError> {
         let Given { disk, mut random } = given;
-        let files = files::Files::new(disk)?;
-        let stand_in =
-            |files, epoch, durable, next_file: u64, options: &Options, random: Box<dyn FnMut() -> u64 + Send>| {
-                let mut random = random;
-                let file =
-                    Arc::new(FileUse::new(next_file, random(), options.first_file_bytes.min(options.file_bytes)));
-                let latch = Latch::new(options, Lsn(durable), file, random);
-                Shared::new(options.clone(), epoch, files, latch, Lsn(durable - 1))
-            };
-        let epoch_of = |ended: &Ended| Epoch(ended.epoch.0 + 1);
+        let first_bytes = options.first_file_bytes.min(options.file_bytes);
+        let files = Arc::new(files::Files::new(disk, (first_bytes, options.file_bytes))?);
         let found = {
             let recovery = Recovery::new(&files, options.writer);
             recovery.run(to, &|file, index, offset| {
                 writer::write_footer(file, index, offset, Epoch(0), options.writer).map(drop)
             })?
         };
-        let mut limit = options.clone();
-        if files.spares() > 0 {
-            limit.first_file_bytes = limit.file_bytes;
-        }
         let ended = found.ended;
-        let seed = random();
-        let mut mix = seed;
-        let random: Box<dyn FnMut() -> u64 + Send> = Box::new(move || {
+        let mut mix = random();
+        let mut random = move || {
             mix = mix.wrapping_add(1);
             random() ^ mix
-        });
-        let shared = Arc::new(stand_in(files, epoch_of(&ended), ended.lsn.0 + 1, found.next_file, &limit, random));
+        };
+        // Room made here and now is not prefilled: little of it.
+        let first = Arc::new(files.next(found.next_file, random(), first_bytes, 0));
+        let latch = Latch::new(&options, ended.lsn.next(), first, files.clone(), Box::new(random));
+        let shared = Arc::new(Shared::new(options, Epoch(ended.epoch.0 + 1), files, latch, ended.lsn));
         let log = Self { shared, ended, waiting: Mutex::new(Some(found)), threads: Mutex::default() };
         log.begin_epoch(now)?;
         Ok(log)
@@ -137,7 +127,6 @@ impl Log {
         let found = lock(&self.waiting).take();
         let Some(Found { sealed, newest, unrounded, .. }) = found else { return Ok(()) };
         let housekeeper = Housekeeper::new(self.shared.clone(), sealed, newest, unrounded);
-        self.shared.task(Task::Prefill);
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
         self.spawn(

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) epoch: Epoch,
-    pub(crate) files: Files,
+    pub(crate) files: Arc<Files>,
     latch: Mutex<Latch>,
     wake: Condvar,
     pub(crate) written: AtomicU64,
@@ -35,7 +35,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, epoch: Epoch, files: Files, latch: Latch, durable: Lsn) -> Self {
+    pub(crate) fn new(options: Options, epoch: Epoch, files: Arc<Files>, latch: Latch, durable: Lsn) -> Self {
         Self {
             options,
             epoch,
@@ -141,7 +141,7 @@ impl Shared {
         self.failure.get().map(String::as_str)
     }
 
-    /// A file has been sealed: its round is due, and a new spare may be.
+    /// A file has been sealed: its round is due.
     pub(crate) fn sealed(&self, file: Arc<FileUse>, index: &Arc<FileIndex>) {
         self.task(Task::Sealed(file, index.clone()));
     }

@@ -37,8 +37,9 @@ impl Survivor {
     /// A new file that can take at least `need` bytes of heads and bodies.
     pub(crate) fn create(shared: &Shared, need: u64) -> io::Result<Self> {
         let generation = (shared.latch().random)();
-        let limit = shared.options.file_bytes.max(round_up(need as usize + 8 * BLOCK) as u64);
-        let used = Arc::new(FileUse::new(shared.files.next_survivor(), generation, limit));
+        let need = round_up(need as usize + 8 * BLOCK) as u64;
+        let files = &shared.files;
+        let used = Arc::new(files.next(files.next_survivor(), generation, files.new_size(), need));
         // No entry of the log is in it: no round has to close it, and nobody else writes to it.
         used.round_done.store(1, Ordering::Release);
         used.sealed.store(true, Ordering::Release);

@@ -5,6 +5,7 @@
 
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c, round_up};
 use crate::files::{FileUse, LogFile};
+use crate::housekeeper::Task;
 use crate::index::{FileIndex, Trailer};
 use crate::latch::{RawChunk, Work};
 use crate::shared::Shared;
@@ -146,6 +147,10 @@ impl Writer {
         header.write(&mut chunk.bodies.buffer[start..end]);
         let file = self.file_for(&chunk.file)?;
         file.file.write_at(&chunk.bodies.buffer[start..end], chunk.offset)?;
+        let behind = chunk.offset + (end - start) as u64;
+        if behind * 2 >= chunk.file.limit() && !chunk.file.half.swap(true, Ordering::Relaxed) {
+            self.shared.task(Task::Prefill);
+        }
         self.unsynced += (end - start) as u64;
         self.shared.bytes_written.fetch_add((end - start) as u64, Ordering::Relaxed);
         self.last_written = Lsn(chunk.first_lsn.0 + u64::from(chunk.entries) - 1);

@@ -56,8 +56,12 @@ impl FileDisk {
     }
 }
 
+/// `O_DSYNC` of Linux: the data and what is needed to read it back, not every time stamp. The flag of this name in `rustix`
+/// is `O_SYNC` there.
+const DSYNC: i32 = 0o10000;
+
 fn direct() -> i32 {
-    (rustix::fs::OFlags::DIRECT | rustix::fs::OFlags::DSYNC).bits() as i32
+    rustix::fs::OFlags::DIRECT.bits() as i32 | DSYNC
 }
 
 impl Disk for FileDisk {
