@@ -26,7 +26,7 @@ impl Listener for Tell {
         eprintln!("the log failed: {why}");
         std::process::exit(1);
     }
-    fn checkpoint(&self, object: ObjectId) -> bool {
+    fn checkpoint(&self, object: ObjectId, _: Lsn) -> bool {
         if let Some(log) = self.1.get().and_then(std::sync::Weak::upgrade) {
             log.append(&Entry::new(Kind::State, object, Time(0)).with_data(b"state"));
         }
@@ -42,7 +42,7 @@ impl Listener for Tell {
 struct Nothing;
 
 impl Recover for Nothing {
-    fn state(&mut self, _: ObjectId, _: Lsn, _: &[u8]) {}
+    fn state(&mut self, _: Lsn, _: &Head<'_>) {}
     fn run(&mut self, _: ObjectId, _: &Arc<FileUse>, _: &Run) {}
     fn entry(&mut self, _: &Arc<FileUse>, _: Lsn, _: &Head<'_>) {}
 }

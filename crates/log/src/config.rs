@@ -71,10 +71,11 @@ pub trait Listener: Send + Sync {
     fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<bytes::Bytes, String>);
     /// The log has ended for good, for this reason: nothing more will become durable.
     fn failed(&self, why: &str);
-    /// A file that held changes of this object is sealed: append its State, under its lock, before this returns. If none
-    /// is appended the object is gone for good: what the log holds of it from earlier files is not told any more. False if
-    /// nobody knows of any object any more: then nothing is concluded from it.
-    fn checkpoint(&self, object: ObjectId) -> bool;
+    /// A file that held changes of this object is sealed: append its State, under its lock, before this returns: parts that
+    /// have changed or whose entry lies below `from`, then the root, which lists all that hold. If nothing is appended the
+    /// object is gone for good: what the log holds of it from earlier files is not told any more. False if nobody knows of
+    /// any object any more: then nothing is concluded from it.
+    fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool;
     /// Which messages of this object that lie in `file` are still wanted, ascending and not overlapping.
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange>;
     /// All messages of this object that lie in file `from` within these spans and are still wanted lie in `to` from now

@@ -16,7 +16,9 @@
 //!       11 data         varint length, bytes: what the kind wants (names and envelope, ranges, definitions, State)
 //!       12 slot         u16
 //!       13 lsn          varint: the entry's LSN where its chunk does not tell it (survivor files)
+//!       14 part         State only: varint part number, 0 = the root; varint count, (varint part, varint LSN)* = the valid parts
 //! ```
+//! A State is a root and, if it is large, parts: entries of their own that later roots list as long as they hold.
 //! An enqueue without options costs 21 to 26 bytes beside its names.
 
 use crate::varint;
@@ -121,6 +123,10 @@ pub struct Entry<'a> {
     pub props_len: u32,
     /// Its LSN, where that does not follow from its place; else `Lsn(0)`.
     pub lsn: Lsn,
+    /// Which part of a State it is, 0 = the root.
+    pub part: u64,
+    /// Of a State's root: the parts that hold, and the LSN of the entry that each is.
+    pub parts: &'a [(u64, Lsn)],
     /// What the kind wants.
     pub data: &'a [u8],
     /// The body.
@@ -146,6 +152,8 @@ impl<'a> Entry<'a> {
             format: FormatId(0),
             props_len: 0,
             lsn: Lsn(0),
+            part: 0,
+            parts: &[],
             data: &[],
             body: &[],
         }
@@ -159,7 +167,10 @@ impl<'a> Entry<'a> {
 
     /// Bytes it will take in a chunk, at most.
     pub fn size_bound(&self) -> usize {
-        96 + self.more.len() * 20 + self.key.map_or(0, <[u8]>::len) + self.data.len() + self.body.len()
+        96 + (self.more.len() + self.parts.len()) * 20
+            + self.key.map_or(0, <[u8]>::len)
+            + self.data.len()
+            + self.body.len()
     }
 
     fn presence(&self, base: Time) -> u16 {
@@ -177,6 +188,7 @@ impl<'a> Entry<'a> {
             | u16::from(!self.data.is_empty()) << 11
             | u16::from(self.slot != Slot(0)) << 12
             | u16::from(self.lsn != Lsn(0)) << 13
+            | u16::from(self.part != 0 || !self.parts.is_empty()) << 14
     }
 
     /// Appends the head. `base` is the chunk's base time (not after `self.time`), `body_offset` and `body_crc` speak of the body.
@@ -220,6 +232,14 @@ impl<'a> Entry<'a> {
         if set(13) {
             varint::put(out, self.lsn.0);
         }
+        if set(14) {
+            varint::put(out, self.part);
+            varint::put(out, self.parts.len() as u64);
+            for (part, lsn) in self.parts {
+                varint::put(out, *part);
+                varint::put(out, lsn.0);
+            }
+        }
     }
 
     fn put_options(&self, out: &mut Vec<u8>, bits: u16) {
@@ -260,10 +280,12 @@ pub struct BodyAt {
 /// A head that was read. Further targets stand in `more`.
 #[derive(Clone, Debug)]
 pub struct Head<'a> {
-    /// All fields but `more` and `body`.
+    /// All fields but `more`, `parts` and `body`.
     pub entry: Entry<'a>,
     /// Further queues that got the same message.
     pub more: Vec<(ObjectId, Seq)>,
+    /// Of a State's root: the parts that hold, and the LSN of the entry that each is.
+    pub parts: Vec<(u64, Lsn)>,
     /// Its body, if it has one.
     pub body: Option<BodyAt>,
 }
@@ -276,7 +298,7 @@ impl<'a> Head<'a> {
         *at += 3;
         let set = |bit: u16| bits & (1 << bit) != 0;
         let mut entry = Entry::new(kind, ObjectId(varint::get(bytes, at)?), base);
-        let (mut more, mut body) = (Vec::new(), None);
+        let (mut more, mut parts, mut body) = (Vec::new(), Vec::new(), None);
         if set(0) {
             entry.seq = Seq(varint::get(bytes, at)?);
         }
@@ -309,7 +331,13 @@ impl<'a> Head<'a> {
         if set(13) {
             entry.lsn = Lsn(varint::get(bytes, at)?);
         }
-        (bits >> 14 == 0).then_some(Self { entry, more, body })
+        if set(14) {
+            entry.part = varint::get(bytes, at)?;
+            for _ in 0..varint::get(bytes, at)? {
+                parts.push((varint::get(bytes, at)?, Lsn(varint::get(bytes, at)?)));
+            }
+        }
+        (bits >> 15 == 0).then_some(Self { entry, more, parts, body })
     }
 
     fn read_options(bytes: &'a [u8], at: &mut usize, bits: u16, entry: &mut Entry<'a>) -> Option<()> {
@@ -368,6 +396,8 @@ mod tests {
         entry.body = b"propsandpayload";
         entry.slot = Slot(513);
         entry.lsn = Lsn(1 << 33);
+        entry.part = 6;
+        entry.parts = &[(1, Lsn(5)), (1 << 40, Lsn(6))];
         let mut out = Vec::new();
         entry.put_head(&mut out, Time(1_000), 4_096, 0x1234_5678);
         (out, more)
@@ -385,6 +415,7 @@ mod tests {
         assert_eq!((e.key, e.dedup, e.producer), (Some(&b"key"[..]), 0xdead_beef, Some((12, 3, 400))));
         assert_eq!((e.format, e.props_len, e.data), (FormatId(1), 3, &b"names"[..]));
         assert_eq!((e.slot, e.lsn), (Slot(513), Lsn(1 << 33)));
+        assert_eq!((e.part, head.parts.as_slice()), (6, &[(1, Lsn(5)), (1 << 40, Lsn(6))][..]));
         assert_eq!(head.more, more);
         assert_eq!(head.body, Some(BodyAt { offset: 4_096, len: 15, crc: 0x1234_5678 }));
     }

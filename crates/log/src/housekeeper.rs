@@ -8,11 +8,12 @@ mod round;
 use crate::files::FileUse;
 use crate::index::FileIndex;
 use crate::shared::Shared;
+use crate::states::States;
 use crate::survivor::Survivor;
 use clean::Cleaning;
 use narumq_model::{Lsn, ObjectId};
 use round::Round;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,7 +39,7 @@ pub(crate) enum Task {
 pub(crate) struct Housekeeper {
     shared: Arc<Shared>,
     /// Where each object's newest State lies, as far as rounds are done.
-    newest: HashMap<ObjectId, Arc<FileUse>>,
+    states: States,
     /// The round whose `RoundDone` waits to become durable.
     running: Option<Round>,
     /// Sealed files that no round covers yet, with what changed in them.
@@ -55,19 +56,19 @@ pub(crate) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// `sealed` are the files found at the start, `newest` where each object's newest State lies, `unrounded` what no
+    /// `sealed` are the files found at the start, `states` where each object's newest State lies, `unrounded` what no
     /// round covers.
     pub(crate) fn new(
         shared: Arc<Shared>,
         sealed: Vec<Arc<FileUse>>,
-        newest: HashMap<ObjectId, Arc<FileUse>>,
+        states: States,
         unrounded: Vec<(Arc<FileUse>, Arc<FileIndex>)>,
     ) -> Self {
         let sealed = sealed.into_iter().map(|f| (f.number(), f)).collect();
         let unrounded = unrounded.into_iter().map(|(f, index)| (f.number(), changed(&index))).collect();
         Self {
             shared,
-            newest,
+            states,
             running: None,
             unrounded,
             sealed,

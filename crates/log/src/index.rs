@@ -7,7 +7,7 @@
 //!     varint id − previous id | varint count | varint first seq | varint last − first | varint positions length
 //!   the runs' positions, back to back in the same order; per message:
 //!     varint chunk − previous chunk | varint head offset − previous (0-based when the chunk changed) | varint seq − previous
-//!   varint States, then per State entry: varint object | varint LSN | varint chunk | varint head offset
+//!   varint States, then per State entry: varint object | varint part | varint LSN | varint chunk | varint head offset
 //!   varint rounds, then per RoundDone entry: varint LSN | varint file number
 //! trailer: the last 4 KiB block of a sealed file: u32 magic "NRQT", u32 CRC32C of the next 24 bytes,
 //!   u64 offset of the footer chunk, u64 generation, u64 bytes of chunks before the footer
@@ -17,7 +17,7 @@
 //! last of a run nothing else is wanted of that file, so a run speaks for the whole span.
 
 use crate::chunk::{BLOCK, crc32c};
-use crate::entry::{Head, Kind};
+use crate::entry::{Entry, Head, Kind};
 use crate::varint;
 use foldhash::fast::RandomState;
 use narumq_model::{Lsn, ObjectId, Seq};
@@ -102,7 +102,9 @@ pub struct FileIndex {
 pub struct StateAt {
     /// Whose.
     pub object: ObjectId,
-    /// The entry's LSN: everything of the object before it is in it.
+    /// Which part, 0 = the root.
+    pub part: u64,
+    /// The entry's LSN: everything of the object before a root is in it and the parts that it lists.
     pub lsn: Lsn,
     /// Place of the chunk in [`FileIndex::chunks`].
     pub chunk: u32,
@@ -173,7 +175,7 @@ impl FileIndex {
         self.bytes
             + (self.objects.len() + self.earlier.values().map(Vec::len).sum::<usize>()) * 40
             + self.chunks.len() * 10
-            + (self.states.len() + self.rounds.len()) * 30
+            + (self.states.len() + self.rounds.len()) * 40
             + 4 * BLOCK
     }
 
@@ -200,7 +202,8 @@ impl FileIndex {
         objects.iter().for_each(|(_, run)| out.extend_from_slice(&run.positions));
         varint::put(&mut out, self.states.len() as u64);
         for s in &self.states {
-            [s.object.0, s.lsn.0, u64::from(s.chunk), u64::from(s.head)].iter().for_each(|n| varint::put(&mut out, *n));
+            let fields = [s.object.0, s.part, s.lsn.0, u64::from(s.chunk), u64::from(s.head)];
+            fields.iter().for_each(|n| varint::put(&mut out, *n));
         }
         varint::put(&mut out, self.rounds.len() as u64);
         for (lsn, file) in &self.rounds {
@@ -240,6 +243,7 @@ impl FileIndex {
         for _ in 0..varint::get(bytes, &mut at)? {
             index.states.push(StateAt {
                 object: ObjectId(varint::get(bytes, &mut at)?),
+                part: varint::get(bytes, &mut at)?,
                 lsn: Lsn(varint::get(bytes, &mut at)?),
                 chunk: u32::try_from(varint::get(bytes, &mut at)?).ok()?,
                 head: u32::try_from(varint::get(bytes, &mut at)?).ok()?,
@@ -253,20 +257,20 @@ impl FileIndex {
 
     /// Notes an entry: where its head lies, and what it means to recovery.
     pub fn note(&mut self, head: &Head<'_>, lsn: Lsn, chunk: u32, head_at: u32) {
-        let object = head.entry.object;
         match head.entry.kind {
             kind if head.entry.seq.0 != 0 && kind.has_message_body() => {
                 head.targets().for_each(|(object, seq)| self.push(object, seq, chunk, head_at));
             }
-            kind => self.note_plain(kind, object, head.entry.data, lsn, chunk, head_at),
+            _ => self.note_plain(&head.entry, lsn, chunk, head_at),
         }
     }
 
     /// As [`note`](Self::note), for an entry without a message.
-    pub fn note_plain(&mut self, kind: Kind, object: ObjectId, data: &[u8], lsn: Lsn, chunk: u32, head_at: u32) {
-        match kind {
-            Kind::State => self.states.push(StateAt { object, lsn, chunk, head: head_at }),
-            Kind::RoundDone => self.rounds.extend(varint::get(data, &mut 0).map(|file| (lsn, file))),
+    pub fn note_plain(&mut self, entry: &Entry<'_>, lsn: Lsn, chunk: u32, head: u32) {
+        let (object, part) = (entry.object, entry.part);
+        match entry.kind {
+            Kind::State => self.states.push(StateAt { object, part, lsn, chunk, head }),
+            Kind::RoundDone => self.rounds.extend(varint::get(entry.data, &mut 0).map(|file| (lsn, file))),
             Kind::EpochStart | Kind::EpochEnd => {}
             _ => self.touch(object),
         }
@@ -324,14 +328,16 @@ impl Trailer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use narumq_model::Time;
 
     #[test]
     fn states_and_rounds_survive_the_footer() {
         let mut index = FileIndex::default();
-        index.note_plain(Kind::State, ObjectId(4), b"", Lsn(90), 0, 300);
-        index.note_plain(Kind::RoundDone, ObjectId(0), &[7], Lsn(91), 0, 310);
+        let state = Entry { part: 5, ..Entry::new(Kind::State, ObjectId(4), Time(0)) };
+        index.note_plain(&state, Lsn(90), 0, 300);
+        index.note_plain(&Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&[7]), Lsn(91), 0, 310);
         let decoded = FileIndex::decode(&index.encode()).expect("a footer");
-        assert_eq!(decoded.states, [StateAt { object: ObjectId(4), lsn: Lsn(90), chunk: 0, head: 300 }]);
+        assert_eq!(decoded.states, [StateAt { object: ObjectId(4), part: 5, lsn: Lsn(90), chunk: 0, head: 300 }]);
         assert_eq!(decoded.rounds, [(Lsn(91), 7)]);
     }
 

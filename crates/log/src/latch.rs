@@ -9,7 +9,8 @@ use crate::config::Options;
 use crate::entry::{Entry, Kind};
 use crate::files::{FileUse, Files};
 use crate::index::{ChunkAt, FileIndex};
-use narumq_model::{Lsn, ObjectId, Time};
+use crate::states::{Placed, Written};
+use narumq_model::{Lsn, Time};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -101,8 +102,8 @@ pub(crate) struct Latch {
     /// The file written to last, and how many chunks of it are written.
     pub(crate) written: (u64, u64),
     pub(crate) random: Box<dyn FnMut() -> u64 + Send>,
-    /// State entries appended in the running round, and the file each lies in.
-    pub(crate) states: Vec<(ObjectId, Arc<FileUse>)>,
+    /// State entries appended since the last round, in order.
+    pub(crate) states: Vec<Written>,
     /// Bytes of State entries appended by this process.
     pub(crate) state_bytes: u64,
     /// Bytes of all other entries appended by this process.
@@ -209,10 +210,12 @@ impl Latch {
             self.index.push(entry.object, entry.seq, chunk, head_at);
             entry.more.iter().for_each(|(object, seq)| self.index.push(*object, *seq, chunk, head_at));
         } else {
-            self.index.note_plain(entry.kind, entry.object, entry.data, self.next_lsn, chunk, head_at);
+            self.index.note_plain(entry, self.next_lsn, chunk, head_at);
             if entry.kind == Kind::State {
-                self.place.file.states.fetch_add(1, Ordering::AcqRel);
-                self.states.push((entry.object, self.place.file.clone()));
+                let file = self.place.file.clone();
+                file.states.fetch_add(1, Ordering::AcqRel);
+                let placed = Placed { part: entry.part, lsn: self.next_lsn, file };
+                self.states.push(Written { object: entry.object, placed, listed: entry.parts.to_vec() });
             }
         }
         self.entries += 1;
@@ -295,7 +298,7 @@ impl RawChunk {
 mod tests {
     use super::*;
     use crate::disk::memory::MemoryDisk;
-    use narumq_model::Seq;
+    use narumq_model::{ObjectId, Seq};
 
     fn chunk_of(bodies: &[usize]) -> RawChunk {
         let file = Arc::new(FileUse::new(1, 7, 1 << 30));

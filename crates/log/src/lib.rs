@@ -17,6 +17,7 @@ mod opening;
 mod reader;
 mod recovery;
 mod shared;
+mod states;
 mod survivor;
 pub mod varint;
 mod writer;
@@ -125,8 +126,8 @@ impl Log {
         *lock(&self.shared.reads) = Some(reads);
         *lock(&self.shared.tasks) = Some(tasks);
         let found = lock(&self.waiting).take();
-        let Some(Found { sealed, newest, unrounded, .. }) = found else { return Ok(()) };
-        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, newest, unrounded);
+        let Some(Found { sealed, states, unrounded, .. }) = found else { return Ok(()) };
+        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, states, unrounded);
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
         self.spawn(

@@ -3,17 +3,18 @@
 use crate::entry::Head;
 use crate::files::FileUse;
 use crate::index::{FileIndex, Run};
+use crate::states::States;
 use crate::varint;
 use narumq_model::{Epoch, Lsn, ObjectId, Time};
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 /// Who is told what the log holds. States come first (lowest object id first), then runs, then entries in order.
 pub trait Recover {
-    /// An object's newest State below the entries that follow.
-    fn state(&mut self, object: ObjectId, lsn: Lsn, data: &[u8]);
+    /// A part of an object's newest State below the entries that follow (`head.entry.part`), or, behind all parts that it
+    /// lists, its root (part 0). Such heads come among the entries too.
+    fn state(&mut self, lsn: Lsn, head: &Head<'_>);
     /// An object's messages in a file whose entries do not follow: where they lie, not whether they live.
     fn run(&mut self, object: ObjectId, file: &Arc<FileUse>, run: &Run);
     /// An entry. One that an object's State already covers tells only where a message lies.
@@ -72,7 +73,7 @@ pub struct Ended {
 pub(crate) struct Found {
     pub(crate) ended: Ended,
     pub(crate) sealed: Vec<Arc<FileUse>>,
-    pub(crate) newest: HashMap<ObjectId, Arc<FileUse>>,
+    pub(crate) states: States,
     /// Files behind the last round, to be covered by the first one.
     pub(crate) unrounded: Vec<(Arc<FileUse>, Arc<FileIndex>)>,
     pub(crate) next_file: u64,

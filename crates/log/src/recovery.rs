@@ -7,6 +7,7 @@
 //!    (looked for behind the bad chunk and in later files too); otherwise it is damage and the start is refused.
 //! 4. Chunks past the last committed LSN have their bodies checked and are written and synced again.
 
+mod rounded;
 mod survivors;
 
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
@@ -15,8 +16,9 @@ use crate::entry::{Head, Kind};
 use crate::files::{FileUse, Files, LogFile, name, number_of, read_footer};
 use crate::index::{ChunkAt, FileIndex, Trailer};
 use crate::opening::{Ended, EpochStart, Found, OpenError, Recover};
+use crate::states::{Placed, States};
 use crate::varint;
-use narumq_model::{Epoch, Lsn, ObjectId, Time, WriterId};
+use narumq_model::{Epoch, Lsn, Time, WriterId};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
@@ -103,11 +105,11 @@ impl<'a> Recovery<'a> {
         scans.retain(|s| Some(s.file.used.number()) > rounded);
         let rebuilt = self.rebuild_footers(&present, &mut footers, rounded, &ends)?;
         let survivors = survivors::find(self)?;
-        let mut newest = self.tell_rounded(&present, &footers, rounded, to)?;
+        let mut states = rounded::tell(self, present.range(..=rounded.unwrap_or(0)), &footers, to)?;
         survivors.iter().for_each(|(file, index)| survivors::tell(file, index, to));
         let mut found = Vec::new();
         for scan in scans {
-            let index = self.apply(&scan, &mut newest, &mut ended, to)?;
+            let index = self.apply(&scan, &mut states, &mut ended, to)?;
             scan.file.used.measured(index.copies(), scan.stopped);
             scan.file.used.sealed.store(true, Ordering::Release);
             found.push((scan, Arc::new(index)));
@@ -128,7 +130,7 @@ impl<'a> Recovery<'a> {
         Ok(Found {
             ended,
             sealed,
-            newest: newest.into_iter().map(|(o, (_, f))| (o, f)).collect(),
+            states,
             unrounded: found.into_iter().map(|(scan, index)| (scan.file.used, index)).collect(),
             next_file,
         })
@@ -435,58 +437,11 @@ impl<'a> Recovery<'a> {
         Ok(chunk.is_some_and(|(h, _)| h.kind == ChunkKind::Footer && h.generation == generation))
     }
 
-    /// Tells newest States and runs of the files that a round covers.
-    fn tell_rounded(
-        &self,
-        present: &BTreeMap<u64, LogFile>,
-        footers: &BTreeMap<u64, FileIndex>,
-        rounded: Option<u64>,
-        to: &mut dyn Recover,
-    ) -> Result<HashMap<ObjectId, (Lsn, Arc<FileUse>)>, OpenError> {
-        let mut newest = BTreeMap::new();
-        let covered = present.range(..=rounded.unwrap_or(0));
-        for (number, file) in covered.clone() {
-            let index = footers.get(number).ok_or_else(|| OpenError::Damaged {
-                file: name(*number),
-                offset: 0,
-                what: "its footer is unreadable".into(),
-            })?;
-            file.used.sealed.store(true, Ordering::Release);
-            file.used.round_done.store(1, Ordering::Release);
-            file.used.measured(index.copies(), index.chunks.last().map_or(0, |c| u64::from(c.block) * BLOCK as u64));
-            for state in &index.states {
-                let slot = newest.entry(state.object).or_insert((*state, file, index));
-                if slot.0.lsn <= state.lsn {
-                    *slot = (*state, file, index);
-                }
-            }
-        }
-        for (object, (state, file, index)) in &newest {
-            let at = index.chunks.get(state.chunk as usize).map_or(0, |c| u64::from(c.block)) * BLOCK as u64;
-            let damaged = || OpenError::Damaged {
-                file: name(file.used.number()),
-                offset: at,
-                what: format!("the State of object {object} is unreadable"),
-            };
-            let (header, heads) = self.chunk_at(file.file.as_ref(), at)?.ok_or_else(damaged)?;
-            let head = Head::read(&heads, &mut (state.head as usize), header.base_time).ok_or_else(damaged)?;
-            to.state(*object, state.lsn, head.entry.data);
-        }
-        for (number, file) in covered {
-            footers[number].objects().filter(|(_, r)| r.count > 0).for_each(|(o, r)| to.run(o, &file.used, r));
-        }
-        let newest = newest.into_iter().map(|(object, (state, file, _))| {
-            file.used.states.fetch_add(1, Ordering::AcqRel);
-            (object, (state.lsn, file.used.clone()))
-        });
-        Ok(newest.collect())
-    }
-
     /// Tells the entries of a file, builds its index, notes the newest States in it.
     fn apply(
         &self,
         scan: &Scan,
-        newest: &mut HashMap<ObjectId, (Lsn, Arc<FileUse>)>,
+        states: &mut States,
         ended: &mut Ended,
         to: &mut dyn Recover,
     ) -> Result<FileIndex, OpenError> {
@@ -495,9 +450,8 @@ impl<'a> Recovery<'a> {
         self.index(scan, &mut index, &mut |lsn, head| {
             if head.entry.kind == Kind::State {
                 used.states.fetch_add(1, Ordering::AcqRel);
-                if let Some((_, old)) = newest.insert(head.entry.object, (lsn, used.clone())) {
-                    old.states.fetch_sub(1, Ordering::AcqRel);
-                }
+                let placed = Placed { part: head.entry.part, lsn, file: used.clone() };
+                states.take(head.entry.object, placed, &head.parts);
             }
             ended.clean = head.entry.kind == Kind::EpochEnd;
             ended.time = ended.time.max(head.entry.time);

@@ -21,7 +21,7 @@ const BLOCK: usize = 4096;
 struct Anything(Vec<(ObjectId, u64)>);
 
 impl Recover for Anything {
-    fn state(&mut self, _: ObjectId, _: Lsn, _: &[u8]) {}
+    fn state(&mut self, _: Lsn, _: &Head<'_>) {}
     fn run(&mut self, object: ObjectId, file: &Arc<FileUse>, run: &Run) {
         let mut walk = Walk::default();
         while run.next(&mut walk).is_some() {}

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 struct Seen(Vec<(Lsn, Kind, ObjectId, Seq)>);
 
 impl Recover for Seen {
-    fn state(&mut self, _: ObjectId, _: Lsn, _: &[u8]) {}
+    fn state(&mut self, _: Lsn, _: &Head<'_>) {}
     fn run(&mut self, object: ObjectId, _: &Arc<FileUse>, run: &Run) {
         let mut walk = Walk::default();
         while let Some(position) = run.next(&mut walk) {
@@ -38,7 +38,7 @@ impl Listener for Tell {
     fn failed(&self, why: &str) {
         panic!("{why}");
     }
-    fn checkpoint(&self, _: ObjectId) -> bool {
+    fn checkpoint(&self, _: ObjectId, _: Lsn) -> bool {
         true
     }
     fn live(&self, _: ObjectId, _: u64) -> Vec<SeqRange> {

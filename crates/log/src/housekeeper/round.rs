@@ -9,10 +9,10 @@ use super::Housekeeper;
 use crate::config::Listener;
 use crate::entry::{Entry, Kind};
 use crate::files::FileUse;
+use crate::states::Written;
 use crate::varint;
 use narumq_model::{Lsn, ObjectId, Time};
-use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::Ordering;
 
 /// A round whose end has been appended.
@@ -21,8 +21,8 @@ pub(super) struct Round {
     pub(super) done: Lsn,
     /// The last file it covers.
     file: u64,
-    /// The States it brought and the file each lies in.
-    states: Vec<(ObjectId, Arc<FileUse>)>,
+    /// The State entries it brought, in order.
+    states: Vec<Written>,
     /// Objects that were asked and wrote none: they are gone, and so are their earlier States.
     gone: Vec<ObjectId>,
 }
@@ -42,11 +42,7 @@ impl Housekeeper {
             return;
         }
         let objects: BTreeSet<ObjectId> = std::mem::take(&mut self.unrounded).into_values().flatten().collect();
-        if !objects.iter().all(|object| listener.checkpoint(*object)) {
-            return;
-        }
-        let Some(mut asked) = self.carry(listener.as_ref(), &objects) else { return };
-        asked.extend(&objects);
+        let Some(asked) = self.ask(listener.as_ref(), objects) else { return };
         let mut data = Vec::new();
         varint::put(&mut data, file);
         let entry = Entry::new(Kind::RoundDone, ObjectId(0), Time(0)).with_data(&data);
@@ -62,9 +58,10 @@ impl Housekeeper {
         latch.wanted = latch.wanted.max(done);
         self.shared.wake_writer(&mut latch);
         drop(latch);
-        let wrote: HashSet<ObjectId> = states.iter().map(|(object, _)| *object).collect();
-        asked.retain(|object| !wrote.contains(object) && self.newest.contains_key(object));
-        self.running = Some(Round { done, file, states, gone: asked });
+        let wrote: HashSet<ObjectId> = states.iter().map(|written| written.object).collect();
+        let gone =
+            asked.into_iter().filter(|object| !wrote.contains(object) && self.states.contains(*object)).collect();
+        self.running = Some(Round { done, file, states, gone });
     }
 
     /// A round is durable.
@@ -72,44 +69,58 @@ impl Housekeeper {
         self.sealed.range(..=round.file).for_each(|(_, f)| {
             let _ = f.round_done.compare_exchange(0, round.done.0, Ordering::AcqRel, Ordering::Acquire);
         });
-        for (object, file) in round.states {
-            if let Some(old) = self.newest.insert(object, file) {
-                old.states.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
-        for object in round.gone {
-            if let Some(old) = self.newest.remove(&object) {
-                old.states.fetch_sub(1, Ordering::AcqRel);
-            }
-        }
+        round.states.into_iter().for_each(|w| self.states.take(w.object, w.placed, &w.listed));
+        round.gone.into_iter().for_each(|object| self.states.remove(object));
     }
 
-    /// Carries States forward out of files that hold nothing else that is wanted, the oldest first. What is carried is
-    /// paid for by four times its bytes of changes, so that a log that nobody writes to comes to rest.
+    /// Asks the objects that changed for their States, and carries States forward out of files that hold nothing else that
+    /// is wanted, the oldest first. What is carried is paid for by four times its bytes of changes, so that a log that
+    /// nobody writes to comes to rest.
     /// Returns the objects asked, `None` if nobody knows of them any more.
-    fn carry(&mut self, listener: &dyn Listener, done: &BTreeSet<ObjectId>) -> Option<Vec<ObjectId>> {
-        let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
-        let mut idle: Vec<_> = self
-            .newest
-            .iter()
-            .filter(|(object, file)| idle(file) && !done.contains(object))
-            .map(|(object, file)| (file.number(), *object))
-            .collect();
-        idle.sort_unstable();
-        let mut before = self.shared.latch().state_bytes;
-        let mut asked = Vec::new();
-        for (_, object) in idle {
-            if self.carried.saturating_mul(4) > self.shared.latch().change_bytes {
+    fn ask(&mut self, listener: &dyn Listener, changed: BTreeSet<ObjectId>) -> Option<Vec<ObjectId>> {
+        let mut worn = self.worn();
+        let mut asked = Vec::with_capacity(changed.len());
+        for object in &changed {
+            let from = worn.remove(object).map_or(Lsn(0), |(_, from)| from);
+            self.ask_one(listener, *object, from).then_some(())?;
+            asked.push(*object);
+        }
+        let mut worn: Vec<_> = worn.into_iter().map(|(object, (file, from))| (file, object, from)).collect();
+        worn.sort_unstable();
+        for (_, object, from) in worn {
+            if !self.may_carry() {
                 break;
             }
+            self.ask_one(listener, object, from).then_some(())?;
             asked.push(object);
-            if !listener.checkpoint(object) {
-                return None;
-            }
-            let after = self.shared.latch().state_bytes;
-            self.carried += after - before;
-            before = after;
         }
         Some(asked)
+    }
+
+    fn ask_one(&mut self, listener: &dyn Listener, object: ObjectId, from: Lsn) -> bool {
+        let from = if self.may_carry() { from } else { Lsn(0) };
+        let before = self.shared.latch().state_bytes;
+        let known = listener.checkpoint(object, from);
+        if from > Lsn(0) {
+            self.carried += self.shared.latch().state_bytes - before;
+        }
+        known
+    }
+
+    fn may_carry(&self) -> bool {
+        self.carried.saturating_mul(4) <= self.shared.latch().change_bytes
+    }
+
+    /// Objects with State entries in files that hold nothing else that is wanted: the first such file, and the LSN that
+    /// lies behind all of them.
+    fn worn(&self) -> BTreeMap<ObjectId, (u64, Lsn)> {
+        let idle = |f: &FileUse| f.live() <= 0 && f.round_done.load(Ordering::Acquire) != 0;
+        let mut worn = BTreeMap::new();
+        for (object, placed) in self.states.iter().filter(|(_, placed)| idle(&placed.file)) {
+            let (file, from) = worn.entry(object).or_insert((u64::MAX, Lsn(0)));
+            *file = placed.file.number().min(*file);
+            *from = placed.lsn.next().max(*from);
+        }
+        worn
     }
 }

@@ -1,8 +1,9 @@
 //! A listener that keeps what it is told and can be waited for.
 
+use super::parts;
 use super::world::Object;
-use narumq_log::{Entry, FileUse, Kind, Listener, Log, ReadDone};
-use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
+use narumq_log::{FileUse, Listener, Log, ReadDone};
+use narumq_model::{Lsn, ObjectId, Seq, SeqRange};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -106,12 +107,11 @@ impl Listener for Ear {
         self.tell(|told| told.failed.push(why.to_owned()));
     }
 
-    fn checkpoint(&self, object: ObjectId) -> bool {
+    fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool {
         let found = self.objects.lock().unwrap().get(&object).cloned();
         let log = self.log.lock().unwrap().clone();
         if let (Some(found), Some(log)) = (found, log) {
-            let state = found.state.lock().unwrap();
-            log.append(&Entry::new(Kind::State, object, Time(5)).with_data(&state.encode()));
+            parts::checkpoint(&log, object, &mut found.state.lock().unwrap(), from);
         }
         self.tell(|told| told.checkpoints.push(object));
         true

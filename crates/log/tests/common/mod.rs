@@ -4,6 +4,7 @@
 pub mod ear;
 pub mod gate;
 pub mod history;
+pub mod parts;
 pub mod restore;
 pub mod world;
 

@@ -1,6 +1,7 @@
 //! What a log tells when it is opened, put together as `Recover` says, and its messages read back.
 
 use super::history::Origin;
+use super::parts::{Parts, read_numbers};
 use super::world::Object;
 use narumq_log::{FileUse, Head, Kind, Log, ReadRequest, Recover, Run, StoredMessage, Walk, varint};
 use narumq_model::{Epoch, Lsn, ObjectId, Seq, SeqRange};
@@ -15,6 +16,10 @@ pub struct Restoring {
     pub next: u64,
     pub live: BTreeSet<u64>,
     pub places: BTreeMap<u64, Arc<FileUse>>,
+    pub parts: Parts,
+    /// A part that the newest root lists and that was not told.
+    pub missing: Option<String>,
+    found: BTreeMap<(u64, Lsn), Vec<u8>>,
 }
 
 /// What a log told when it was opened, put together as `Recover` says.
@@ -38,12 +43,28 @@ impl Restore {
 }
 
 impl Recover for Restore {
-    fn state(&mut self, object: ObjectId, lsn: Lsn, data: &[u8]) {
-        let restoring = self.objects.entry(object).or_default();
+    fn state(&mut self, lsn: Lsn, head: &Head<'_>) {
+        let entry = &head.entry;
+        let restoring = self.objects.entry(entry.object).or_default();
+        if entry.part != 0 {
+            restoring.found.insert((entry.part, lsn), entry.data.to_vec());
+            return;
+        }
         let mut at = 0;
-        let mut number = || varint::get(data, &mut at).expect("a State is whole");
+        let mut number = || varint::get(entry.data, &mut at).expect("a State is whole");
         (restoring.covered, restoring.value, restoring.next) = (lsn, number(), number());
-        restoring.live = (0..number()).map(|_| number()).collect();
+        restoring.live = read_numbers(entry.data, &mut at).into_iter().collect();
+        restoring.found.retain(|place, _| head.parts.contains(place));
+        restoring.parts.clear();
+        restoring.missing = None;
+        for (part, lsn) in &head.parts {
+            let Some(content) = restoring.found.get(&(*part, *lsn)) else {
+                restoring.missing = Some(format!("part {part} of {}, entry {lsn}, is missing", entry.object));
+                continue;
+            };
+            restoring.live.extend(read_numbers(content, &mut 0));
+            restoring.parts.insert(*part, (*lsn, content.clone()));
+        }
     }
 
     fn run(&mut self, object: ObjectId, file: &Arc<FileUse>, run: &Run) {
@@ -69,7 +90,7 @@ impl Recover for Restore {
                 }
             }),
             Kind::EpochStart => self.epochs.push((lsn, Epoch(varint::get(entry.data, &mut 0).expect("an epoch")))),
-            Kind::State => self.state(entry.object, lsn, entry.data),
+            Kind::State => self.state(lsn, head),
             Kind::Remove | Kind::Define => {
                 let restoring = self.objects.entry(entry.object).or_default();
                 if lsn > restoring.covered {

@@ -3,6 +3,7 @@
 use super::ear::Ear;
 use super::gate::{Gate, GatedDisk};
 use super::history::{Change, History, Model, Origin};
+use super::parts::Parts;
 use super::restore::{Restore, Restoring, check_bodies};
 use super::{Random, given};
 use narumq_log::disk::Disk;
@@ -17,16 +18,7 @@ pub struct ObjectState {
     pub value: u64,
     pub next: u64,
     pub live: BTreeMap<u64, (Origin, Arc<FileUse>)>,
-}
-
-impl ObjectState {
-    /// value | next | count | seqs, all varints. Where a message lies does not stand in it.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        [self.value, self.next, self.live.len() as u64].iter().for_each(|n| varint::put(&mut out, *n));
-        self.live.keys().for_each(|seq| varint::put(&mut out, *seq));
-        out
-    }
+    pub parts: Parts,
 }
 
 pub struct Object {
@@ -280,6 +272,9 @@ fn enqueue<'a>(target: (ObjectId, u64), more: &'a [(ObjectId, Seq)], data: &'a [
 
 /// Compares an object with its model and counts its messages in their files.
 fn bring_up(log: &Log, id: ObjectId, model: &Model, found: Restoring) -> Result<Object, WorldError> {
+    if let Some(missing) = found.missing {
+        return Err(wrong(missing));
+    }
     let seqs: BTreeSet<u64> = model.live.keys().copied().collect();
     if (found.value, &found.live) != (model.value, &seqs) {
         let lost: Vec<_> = seqs.difference(&found.live).collect();
@@ -294,5 +289,5 @@ fn bring_up(log: &Log, id: ObjectId, model: &Model, found: Restoring) -> Result<
         live.insert(*seq, (*origin, file.clone()));
     }
     let next = found.next.max(live.keys().last().map_or(0, |s| s + 1)).max(log.epoch().0 << 40);
-    Ok(Object { id, state: Mutex::new(ObjectState { value: model.value, next, live }) })
+    Ok(Object { id, state: Mutex::new(ObjectState { value: model.value, next, live, parts: found.parts }) })
 }
