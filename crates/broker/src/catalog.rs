@@ -4,10 +4,15 @@
 //! Define / Delete entry of object 1, data:   u8 tag | fields            (Delete: the fields that name it)
 //!   1 vhost     name                          2 user      name | opaque
 //!   3 exchange  vhost, name | …               4 queue     vhost, name | …             5 binding   all fields name it
-//! State of object 1:  u8 version = 1 | varint next object id | varint records, then per record: varint len, data of its Define
+//! State of object 1:  u8 version = 2 | varint next object id | records
+//!   part:             records
+//!   records:          varint count, then per record: varint len, data of its Define
 //! ```
+//! A large State keeps its records in parts: they are spread by a hash of their key over a power of two of parts, 32 of
+//! them as parts 32 to 63. That number changes when parts become too large or too small.
 
 use crate::codec::{Reader, put_headers, put_name, put_option};
+use crate::parts::{INLINE_MAX, PART_MAX, hash};
 use narumq_log::varint;
 use narumq_model::{
     BindingDefinition, Destination, Durability, ExchangeDefinition, ExchangeKind, HeaderMatch, Name, ObjectId,
@@ -93,28 +98,49 @@ fn keyed(tag: u8, vhost: &str, name: &str) -> Vec<u8> {
     out
 }
 
-/// The State of the catalog.
-pub(crate) fn encode_state(next_object: u64, records: impl Iterator<Item = Record>) -> Vec<u8> {
-    let mut body = Vec::new();
-    let mut count = 0;
-    for record in records {
-        varint::put_bytes(&mut body, &record.encode());
-        count += 1;
+/// The State of the catalog: the root, and the parts if it is large. `before`: how many parts it had.
+pub(crate) fn encode_state(next_object: u64, records: &[Record], before: usize) -> (Vec<u8>, Vec<(u64, Vec<u8>)>) {
+    let encoded: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
+    let total: usize = encoded.iter().map(|record| record.len() + 2).sum();
+    let mut root = vec![2];
+    varint::put(&mut root, next_object);
+    if total <= INLINE_MAX {
+        put_records(&mut root, &encoded);
+        return (root, Vec::new());
     }
-    let mut out = vec![1];
-    varint::put(&mut out, next_object);
-    varint::put(&mut out, count);
-    out.extend_from_slice(&body);
-    out
+    put_records::<Vec<u8>>(&mut root, &[]);
+    let fits = |count: usize| (PART_MAX / 16..=PART_MAX / 2).contains(&(total / count));
+    let count =
+        if before.is_power_of_two() && fits(before) { before } else { (total / (PART_MAX / 4)).next_power_of_two() };
+    let mut spread: Vec<Vec<&Vec<u8>>> = vec![Vec::new(); count];
+    for (record, data) in records.iter().zip(&encoded) {
+        spread[hash(&record.key()) as usize % count].push(data);
+    }
+    let parts = spread.iter().zip(count as u64..).map(|(records, number)| {
+        let mut part = Vec::new();
+        put_records(&mut part, records);
+        (number, part)
+    });
+    (root, parts.collect())
 }
 
-/// Reads the State of the catalog: the next object id and the records.
+fn put_records<R: AsRef<[u8]>>(out: &mut Vec<u8>, records: &[R]) {
+    varint::put(out, records.len() as u64);
+    records.iter().for_each(|record| varint::put_bytes(out, record.as_ref()));
+}
+
+/// Reads the root of a State of the catalog: the next object id and the records.
 pub(crate) fn decode_state(data: &[u8]) -> Option<(u64, Vec<Record>)> {
     let mut reader = Reader::new(data);
-    if reader.u8()? != 1 {
+    if reader.u8()? != 2 {
         return None;
     }
     Some((reader.number()?, reader.list(|r| Record::decode(r.bytes()?))?))
+}
+
+/// Reads a part of a State of the catalog.
+pub(crate) fn decode_part(data: &[u8]) -> Option<Vec<Record>> {
+    Reader::new(data).list(|r| Record::decode(r.bytes()?))
 }
 
 fn put_exchange(out: &mut Vec<u8>, exchange: &ExchangeDefinition) {
@@ -307,7 +333,22 @@ mod tests {
                 assert_eq!(Record::decode(&data[..cut]), None);
             }
         }
-        let state = encode_state(55, records().into_iter());
-        assert_eq!(decode_state(&state), Some((55, records())));
+        let (state, parts) = encode_state(55, &records(), 0);
+        assert_eq!((decode_state(&state), parts), (Some((55, records())), Vec::new()));
+    }
+
+    #[test]
+    fn a_large_state_is_spread_over_parts_and_a_change_touches_one() {
+        let many = |count: u64| (0..count).map(|n| Record::Vhost(format!("vhost-{n:040}").into())).collect::<Vec<_>>();
+        let (root, parts) = encode_state(55, &many(20_000), 0);
+        assert_eq!(decode_state(&root), Some((55, Vec::new())));
+        assert!(parts.len().is_power_of_two() && parts.iter().all(|(_, data)| data.len() <= PART_MAX));
+        let mut found: Vec<Vec<u8>> =
+            parts.iter().flat_map(|(_, data)| decode_part(data).expect("a part")).map(|r| r.encode()).collect();
+        found.sort_unstable();
+        assert_eq!(found, many(20_000).iter().map(Record::encode).collect::<Vec<_>>());
+        let (_, changed) = encode_state(56, &many(20_001), parts.len());
+        assert_eq!(parts.iter().zip(&changed).filter(|(a, b)| a != b).count(), 1);
+        assert_eq!(encode_state(55, &many(2_000), parts.len()).1.len(), 8);
     }
 }

@@ -17,6 +17,7 @@ pub mod error;
 mod event;
 mod exchange;
 mod open;
+mod parts;
 mod publish;
 mod queue;
 mod registry;
@@ -94,8 +95,8 @@ pub struct Broker {
     users: RwLock<Users>,
     version: AtomicU64,
     next_object: AtomicU64,
-    /// Changes of the catalog, one at a time; guards the LSN of the last one.
-    catalog: Mutex<()>,
+    /// Changes of the catalog, one at a time; guards the LSN of the last one. Keeps the parts of its newest State.
+    catalog: Mutex<parts::Parts>,
     catalog_lsn: AtomicU64,
     exclusive: Mutex<HashMap<SessionId, Vec<Arc<Queue>>>>,
     registry: registry::Registry,
@@ -290,7 +291,7 @@ impl Broker {
         }
     }
 
-    fn catalog_lock(&self) -> MutexGuard<'_, ()> {
+    fn catalog_lock(&self) -> MutexGuard<'_, parts::Parts> {
         lock(&self.catalog)
     }
 

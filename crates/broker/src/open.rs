@@ -1,10 +1,11 @@
 //! The broker comes up: what the log holds becomes vhosts, exchanges, queues, bindings and users.
 
 use crate::Broker;
-use crate::catalog::{CATALOG, Record, decode_state, encode_state};
+use crate::catalog::{CATALOG, Record, decode_part, decode_state, encode_state};
 use crate::core::Core;
 use crate::declare::ExchangeSpec;
 use crate::event::Event;
+use crate::parts::{FoundParts, Parts, state_of};
 use crate::queue::Queue;
 use crate::queue::restore::Restoring;
 use crate::topology::Vhost;
@@ -65,6 +66,8 @@ pub enum OpenError {
     Entry(Lsn),
     /// Messages of this queue that had been promised lie in no file that can be read: which, and how many in all.
     Lost(ObjectId, SeqRange, u64),
+    /// The newest State of this object, written as this entry, lists a part that lies in no file that can be read.
+    Part(ObjectId, Lsn),
     /// A thread cannot be started.
     Thread(std::io::Error),
 }
@@ -79,6 +82,12 @@ impl fmt::Display for OpenError {
                 "{count} messages of queue {queue} lie in no file of the log that can be read, the first from {} to {}",
                 first.first, first.last
             ),
+            Self::Part(object, lsn) => {
+                write!(
+                    f,
+                    "a part of the State of object {object} (entry {lsn}) lies in no file of the log that can be read"
+                )
+            }
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -94,6 +103,8 @@ struct Found {
     covered: Lsn,
     next_object: u64,
     unreadable: Option<Lsn>,
+    catalog: FoundParts,
+    parts: Parts,
 }
 
 impl Found {
@@ -103,7 +114,13 @@ impl Found {
             Record::Queue(_, definition) => self.queues.get_key_value(&definition.id),
             _ => None,
         });
+        if let Some(lsn) = self.catalog.missing() {
+            return Err(OpenError::Part(CATALOG, lsn));
+        }
         for (id, queue) in queues {
+            if let Some(lsn) = queue.incomplete() {
+                return Err(OpenError::Part(*id, lsn));
+            }
             if let Some((first, count)) = queue.lost() {
                 return Err(OpenError::Lost(*id, first, count));
             }
@@ -113,15 +130,12 @@ impl Found {
 }
 
 impl Recover for Found {
-    fn state(&mut self, object: ObjectId, lsn: Lsn, data: &[u8]) {
+    fn state(&mut self, lsn: Lsn, head: &Head<'_>) {
+        let object = head.entry.object;
         let read = if object == CATALOG {
-            decode_state(data).map(|(next, records)| {
-                self.covered = lsn;
-                self.next_object = self.next_object.max(next);
-                self.records = records.into_iter().map(|r| (r.key(), r)).collect();
-            })
+            self.catalog_state(lsn, head)
         } else {
-            self.queues.entry(object).or_default().state(lsn, data).then_some(())
+            self.queues.entry(object).or_default().state(lsn, head).then_some(())
         };
         if read.is_none() {
             self.unreadable.get_or_insert(lsn);
@@ -147,7 +161,7 @@ impl Recover for Found {
             Kind::Remove => self.queues.entry(entry.object).or_default().removed(lsn, entry.data).then_some(()),
             Kind::Count => self.counted(entry, lsn),
             Kind::State => {
-                self.state(entry.object, lsn, entry.data);
+                self.state(lsn, head);
                 Some(())
             }
             Kind::Define | Kind::Delete if lsn > self.covered => self.catalog(entry, lsn),
@@ -161,6 +175,23 @@ impl Recover for Found {
 }
 
 impl Found {
+    fn catalog_state(&mut self, lsn: Lsn, head: &Head<'_>) -> Option<()> {
+        if head.entry.part != 0 {
+            self.catalog.take(head.entry.part, lsn, head.entry.data);
+            return Some(());
+        }
+        let (next, mut records) = decode_state(head.entry.data)?;
+        let (parts, data) = self.catalog.listed(lsn, &head.parts);
+        for part in data {
+            records.extend(decode_part(part)?);
+        }
+        self.parts = parts;
+        self.covered = lsn;
+        self.next_object = self.next_object.max(next);
+        self.records = records.into_iter().map(|r| (r.key(), r)).collect();
+        Some(())
+    }
+
     fn counted(&mut self, entry: &Entry<'_>, lsn: Lsn) -> Option<()> {
         let mut at = 0;
         let mut number = || varint::get(entry.data, &mut at);
@@ -225,7 +256,7 @@ impl Broker {
             users: RwLock::default(),
             version: AtomicU64::new(1),
             next_object: AtomicU64::new(found.next_object),
-            catalog: Mutex::default(),
+            catalog: Mutex::new(std::mem::take(&mut found.parts)),
             catalog_lsn: AtomicU64::new(0),
             exclusive: Mutex::default(),
             registry: Default::default(),
@@ -328,8 +359,8 @@ impl Broker {
     }
 
     /// Writes the State of the catalog: everything that outlives a restart.
-    fn checkpoint_catalog(&self, now: Time) {
-        let _catalog = self.catalog_lock();
+    fn checkpoint_catalog(&self, now: Time, from: Lsn) {
+        let mut catalog = self.catalog_lock();
         let mut records = Vec::new();
         for account in self.users.read().unwrap_or_else(PoisonError::into_inner).iter() {
             let mut opaque = Vec::new();
@@ -348,8 +379,8 @@ impl Broker {
             records.extend(bindings.map(|b| Record::Binding(name.clone(), b)));
         }
         let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
-        let data = encode_state(next, records.into_iter());
-        self.core.log.append(&Entry::new(Kind::State, CATALOG, now).with_data(&data));
+        let (root, parts) = encode_state(next, &records, catalog.numbers().count());
+        catalog.write(&self.core.log, &state_of(CATALOG, now), from, &root, &parts);
     }
 }
 
@@ -414,15 +445,15 @@ impl Listener for Told {
         }
     }
 
-    fn checkpoint(&self, object: ObjectId) -> bool {
+    fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool {
         let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
         if object == CATALOG {
-            broker.checkpoint_catalog(core.time());
+            broker.checkpoint_catalog(core.time(), from);
         } else if let Some(queue) = core.queue(object) {
             let mut state = queue.lock();
             if !state.deleted {
                 state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-                state.checkpoint(&queue, &core, core.time());
+                state.checkpoint(&queue, &core, core.time(), from);
             }
         }
         true

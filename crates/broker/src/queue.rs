@@ -21,6 +21,7 @@ mod sparse;
 
 use crate::core::{Core, lock};
 use crate::event::{Event, Mailboxes};
+use crate::parts::Parts;
 use crate::turn::Turn;
 use consumers::Consumers;
 use doomed::Doomed;
@@ -116,6 +117,8 @@ pub(crate) struct QueueState {
     events: Vec<(SessionId, Event)>,
     /// What is gone for good and the log has not been told of.
     gone: Gone,
+    /// The parts of its newest State.
+    parts: Parts,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -186,6 +189,7 @@ impl Queue {
             counted: 0,
             events: Vec::new(),
             gone: Gone::default(),
+            parts: Parts::default(),
         };
         Self { definition, vhost, owner, journaled, state: Mutex::new(state) }
     }

@@ -1,9 +1,10 @@
 //! A queue as the log tells it at the start: State, runs, then the entries behind it.
 
 use super::remove::decode_removed;
-use super::snapshot::Snapshot;
+use super::snapshot::{Content, Snapshot};
 use super::{Mark, Queue};
-use narumq_log::FileUse;
+use crate::parts::{FoundParts, Parts};
+use narumq_log::{FileUse, Head};
 use narumq_model::{Epoch, Lsn, Seq, SeqRange, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,24 +126,41 @@ pub(crate) struct Restoring {
     lanes: Vec<Ranges>,
     marks: BTreeMap<Seq, Mark>,
     claims: Claims,
+    found: FoundParts,
+    parts: Parts,
 }
 
 impl Restoring {
-    /// The queue's State as of `lsn`. False if it cannot be read.
-    pub(crate) fn state(&mut self, lsn: Lsn, data: &[u8]) -> bool {
-        let Some(state) = Snapshot::decode(data) else { return false };
+    /// A part of the queue's State, or its root as of `lsn`. False if it cannot be read.
+    pub(crate) fn state(&mut self, lsn: Lsn, head: &Head<'_>) -> bool {
+        if head.entry.part != 0 {
+            self.found.take(head.entry.part, lsn, head.entry.data);
+            return true;
+        }
+        let Some(state) = Snapshot::decode(head.entry.data) else { return false };
+        let (parts, data) = self.found.listed(lsn, &head.parts);
+        let Some(contents) = data.into_iter().map(Content::decode).collect::<Option<Vec<_>>>() else { return false };
+        self.parts = parts;
         self.covered = lsn;
         self.next_seq = self.next_seq.max(state.next_seq);
         self.timed = state.timed;
         self.bytes = state.ready_bytes;
         self.suspect_below = state.suspect_below;
         self.lanes.clear();
-        for (priority, ranges) in state.lanes.iter().enumerate() {
-            ranges.iter().for_each(|r| self.lane(priority).insert(r.first.0, r.last.0));
+        self.marks.clear();
+        for content in contents.into_iter().chain([state.content]) {
+            for (priority, ranges) in content.lanes.iter().enumerate() {
+                ranges.iter().for_each(|r| self.lane(priority).insert(r.first.0, r.last.0));
+            }
+            let mark = |(seq, redelivered, failures, hand_overs)| (seq, Mark { redelivered, failures, hand_overs });
+            self.marks.extend(content.marks.into_iter().map(mark));
         }
-        let mark = |(seq, redelivered, failures, hand_overs)| (seq, Mark { redelivered, failures, hand_overs });
-        self.marks = state.marks.into_iter().map(mark).collect();
         true
+    }
+
+    /// The newest State, if a part of it was not found.
+    pub(crate) fn incomplete(&self) -> Option<Lsn> {
+        self.found.missing()
     }
 
     fn lane(&mut self, priority: usize) -> &mut Ranges {
@@ -181,7 +199,9 @@ impl Restoring {
             self.lanes.iter_mut().for_each(|lane| lane.remove(range.first.0, range.last.0));
             if !self.marks.is_empty() {
                 let gone: Vec<Seq> = self.marks.range(range.first..=range.last).map(|(s, _)| *s).collect();
-                self.marks.retain(|seq, _| !gone.contains(seq));
+                for seq in gone {
+                    self.marks.remove(&seq);
+                }
             }
         }
         true
@@ -228,6 +248,7 @@ impl Restoring {
             state.places.restore(file, Seq(*first), Seq(*last), live);
         }
         state.marks = self.marks;
+        state.parts = self.parts;
     }
 }
 

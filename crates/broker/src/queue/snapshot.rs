@@ -1,21 +1,149 @@
 //! A queue's State: what recovery needs instead of the heads before it.
 //!
 //! ```text
-//! u8 version = 1 | varint next seq | u8 timed | varint ready bytes | varint suspect below
-//! varint lanes, then per lane: varint ranges, then per range (ascending): varint gap, varint span − 1
-//! varint marks, then per mark: varint seq, u8 redelivered, varint failures, varint hand-overs
+//! root:     u8 version = 2 | varint next seq | u8 timed | varint ready bytes | varint suspect below | content
+//! part:     content; its number is the lowest sequence that it is about, and it goes up to the next part's
+//! content:  varint lanes, then per lane: varint ranges, then per range (ascending): varint gap, varint span − 1
+//!           varint marks, then per mark: varint seq − previous, u8 redelivered, varint failures, varint hand-overs
 //! ```
-//! Only journaled messages stand in it: ready, leased, leaving or damaged alike.
+//! Only journaled messages stand in it: ready, leased, leaving or damaged alike. A large State keeps the content in parts,
+//! see [`parts`](crate::parts); they keep their bounds as long as they are neither too large nor too small.
 
 use super::lane::{Lane, extend};
 use super::{Mark, Queue, QueueState};
 use crate::codec::Reader;
 use crate::core::Core;
-use narumq_log::{Entry, Kind, varint};
+use crate::parts::{INLINE_MAX, PART_MAX, state_of};
+use narumq_log::varint;
 use narumq_model::{Lsn, Message, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, VecDeque};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Neighbours that are smaller than this together become one part.
+const PART_MIN: usize = PART_MAX / 4;
+
+/// A message's marks: sequence, redelivered, failures, hand-overs.
+type Marked = (Seq, bool, u16, u16);
+
+/// Which messages are there and what is known of them beside what the log says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Content {
+    pub(crate) lanes: Vec<Vec<SeqRange>>,
+    pub(crate) marks: Vec<Marked>,
+}
+
+impl Content {
+    fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(out, self.lanes.len() as u64);
+        for lane in &self.lanes {
+            varint::put(out, lane.len() as u64);
+            let mut behind = 0;
+            for range in lane {
+                varint::put(out, range.first.0 - behind);
+                varint::put(out, range.last.0 - range.first.0);
+                behind = range.last.0;
+            }
+        }
+        varint::put(out, self.marks.len() as u64);
+        let mut behind = 0;
+        for (seq, redelivered, failures, hand_overs) in &self.marks {
+            varint::put(out, seq.0 - behind);
+            out.push(u8::from(*redelivered));
+            varint::put(out, (*failures).into());
+            varint::put(out, (*hand_overs).into());
+            behind = seq.0;
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let lanes = reader.list(|r| {
+            let mut behind = 0u64;
+            r.list(|r| {
+                let first = behind.checked_add(r.number()?)?;
+                behind = first.checked_add(r.number()?)?;
+                Some(SeqRange { first: Seq(first), last: Seq(behind) })
+            })
+        })?;
+        let mut behind = 0u64;
+        let marks = reader.list(|r| {
+            behind = behind.checked_add(r.number()?)?;
+            Some((Seq(behind), r.bool()?, u16::try_from(r.number()?).ok()?, u16::try_from(r.number()?).ok()?))
+        })?;
+        Some(Self { lanes, marks })
+    }
+
+    /// Reads a part; `None` if it is none.
+    pub(crate) fn decode(data: &[u8]) -> Option<Self> {
+        Self::read(&mut Reader::new(data))
+    }
+
+    /// What it says of sequences from `first` on and below `end`.
+    fn between(&self, first: u64, end: u64) -> Self {
+        let within = |lane: &Vec<SeqRange>| {
+            let from = lane.partition_point(|r| r.last.0 < first);
+            let to = lane.partition_point(|r| r.first.0 < end);
+            let cut = |r: &SeqRange| SeqRange { first: Seq(r.first.0.max(first)), last: Seq(r.last.0.min(end - 1)) };
+            lane[from..to.max(from)].iter().map(cut).collect()
+        };
+        let from = self.marks.partition_point(|m| m.0.0 < first);
+        let to = self.marks.partition_point(|m| m.0.0 < end);
+        Self { lanes: self.lanes.iter().map(within).collect(), marks: self.marks[from..to].to_vec() }
+    }
+
+    /// Half of its items lie below; `None` if it cannot be divided.
+    fn middle(&self) -> Option<u64> {
+        let ranges = self.lanes.iter().flatten().map(|r| r.first.0);
+        let mut items: Vec<u64> = ranges.chain(self.marks.iter().map(|m| m.0.0)).collect();
+        let least = *items.iter().min()?;
+        let at = items.len() / 2;
+        let middle = *items.select_nth_unstable(at).1;
+        if middle > least { Some(middle) } else { items.into_iter().filter(|seq| *seq > least).min() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.marks.is_empty() && self.lanes.iter().all(Vec::is_empty)
+    }
+
+    /// Takes in what lies above it.
+    fn join(&mut self, above: Self) {
+        for (lane, mut more) in self.lanes.iter_mut().zip(above.lanes) {
+            if let (Some(last), Some(first)) = (lane.last_mut(), more.first())
+                && last.last.0 + 1 == first.first.0
+            {
+                last.last = more.remove(0).last;
+            }
+            lane.append(&mut more);
+        }
+        self.marks.extend(above.marks);
+    }
+}
+
+/// A part that is being made: its number, what it says, the same encoded.
+type Part = (u64, Content, Vec<u8>);
+
+/// Adds what `content` says as parts, the first of them with this number.
+fn divide(number: u64, content: Content, parts: &mut Vec<Part>) {
+    if content.is_empty() {
+        return;
+    }
+    let mut data = Vec::new();
+    content.encode(&mut data);
+    if let Some((_, below, encoded)) = parts.last_mut()
+        && encoded.len() + data.len() < PART_MIN
+    {
+        below.join(content);
+        encoded.clear();
+        below.encode(encoded);
+        return;
+    }
+    match content.middle().filter(|_| data.len() > PART_MAX) {
+        Some(middle) => {
+            divide(number, content.between(0, middle), parts);
+            divide(middle, content.between(middle, u64::MAX), parts);
+        }
+        None => parts.push((number, content, data)),
+    }
+}
 
 /// A State, decoded.
 #[derive(Debug, Default)]
@@ -24,38 +152,41 @@ pub(crate) struct Snapshot {
     pub(crate) timed: bool,
     pub(crate) ready_bytes: u64,
     pub(crate) suspect_below: u64,
-    pub(crate) lanes: Vec<Vec<SeqRange>>,
-    pub(crate) marks: Vec<(Seq, bool, u16, u16)>,
+    pub(crate) content: Content,
 }
 
 impl Snapshot {
-    fn encode(&self) -> Vec<u8> {
+    /// The root with this content.
+    fn root(&self, content: &Content) -> Vec<u8> {
         let mut out = vec![VERSION];
         varint::put(&mut out, self.next_seq);
         out.push(u8::from(self.timed));
         varint::put(&mut out, self.ready_bytes);
         varint::put(&mut out, self.suspect_below);
-        varint::put(&mut out, self.lanes.len() as u64);
-        for lane in &self.lanes {
-            varint::put(&mut out, lane.len() as u64);
-            let mut behind = 0;
-            for range in lane {
-                varint::put(&mut out, range.first.0 - behind);
-                varint::put(&mut out, range.last.0 - range.first.0);
-                behind = range.last.0;
-            }
-        }
-        varint::put(&mut out, self.marks.len() as u64);
-        for (seq, redelivered, failures, hand_overs) in &self.marks {
-            varint::put(&mut out, seq.0);
-            out.push(u8::from(*redelivered));
-            varint::put(&mut out, (*failures).into());
-            varint::put(&mut out, (*hand_overs).into());
-        }
+        content.encode(&mut out);
         out
     }
 
-    /// Reads a State; `None` if it is none of this version.
+    /// The root, and the parts if it is large. `bounds`: the numbers of the parts of the State before.
+    fn encode(&self, bounds: impl Iterator<Item = u64>) -> (Vec<u8>, Vec<(u64, Vec<u8>)>) {
+        let root = self.root(&self.content);
+        if root.len() <= INLINE_MAX {
+            return (root, Vec::new());
+        }
+        let mut bounds: Vec<u64> = bounds.collect();
+        if bounds.is_empty() {
+            bounds.push(1);
+        }
+        let mut parts = Vec::new();
+        for (at, number) in bounds.iter().enumerate() {
+            let first = if at == 0 { 0 } else { *number };
+            let end = bounds.get(at + 1).copied().unwrap_or(u64::MAX);
+            divide(*number, self.content.between(first, end), &mut parts);
+        }
+        (self.root(&Content::default()), parts.into_iter().map(|(number, _, data)| (number, data)).collect())
+    }
+
+    /// Reads a root; `None` if it is none of this version.
     pub(crate) fn decode(data: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(data);
         if reader.u8()? != VERSION {
@@ -66,45 +197,36 @@ impl Snapshot {
             timed: reader.bool()?,
             ready_bytes: reader.number()?,
             suspect_below: reader.number()?,
-            lanes: reader.list(|r| {
-                let mut behind = 0u64;
-                r.list(|r| {
-                    let first = behind.checked_add(r.number()?)?;
-                    behind = first.checked_add(r.number()?)?;
-                    Some(SeqRange { first: Seq(first), last: Seq(behind) })
-                })
-            })?,
-            marks: reader.list(|r| {
-                Some((Seq(r.number()?), r.bool()?, u16::try_from(r.number()?).ok()?, u16::try_from(r.number()?).ok()?))
-            })?,
+            content: Content::read(&mut reader)?,
         })
     }
 }
 
 impl QueueState {
-    /// Appends the queue's State to the log; the queue's lock is held, and the log knows all that has gone.
-    pub(crate) fn checkpoint(&self, queue: &Queue, core: &Core, now: Time) {
+    /// Appends the queue's State to the log, parts from before `from` anew; the queue's lock is held, and the log knows all
+    /// that has gone.
+    pub(crate) fn checkpoint(&mut self, queue: &Queue, core: &Core, now: Time, from: Lsn) {
         debug_assert!(self.gone.is_empty());
-        let data = self.snapshot().encode();
-        core.log.append(&Entry::new(Kind::State, queue.id(), now).with_data(&data));
+        let (root, parts) = self.snapshot().encode(self.parts.numbers());
+        self.parts.write(&core.log, &state_of(queue.id(), now), from, &root, &parts);
     }
 
     /// Appends the State at the end of an epoch if it holds what the entries before do not tell: who may have been
     /// delivered.
-    pub(crate) fn checkpoint_marks(&self, queue: &Queue, core: &Core, now: Time) {
+    pub(crate) fn checkpoint_marks(&mut self, queue: &Queue, core: &Core, now: Time) {
         if !queue.journaled {
             return;
         }
-        let state = self.snapshot();
+        let state = self.snapshot().content;
         let suspect = |lane: &Vec<SeqRange>| lane.first().is_some_and(|r| r.first < self.suspect_below);
         if !state.marks.is_empty() || state.lanes.iter().any(suspect) {
-            core.log.append(&Entry::new(Kind::State, queue.id(), now).with_data(&state.encode()));
+            self.checkpoint(queue, core, now, Lsn(0));
         }
     }
 
     /// Which journaled messages are still there, ascending.
     pub(crate) fn journaled(&self) -> Vec<SeqRange> {
-        let mut live: Vec<SeqRange> = self.snapshot().lanes.into_iter().flatten().collect();
+        let mut live: Vec<SeqRange> = self.snapshot().content.lanes.into_iter().flatten().collect();
         live.sort_unstable();
         live
     }
@@ -144,13 +266,13 @@ impl QueueState {
             ranges.into_iter().for_each(|range| extend(&mut joined, range));
             lanes.push(joined.into());
         }
+        let marks = marks.into_iter().map(|(s, m)| (s, m.redelivered, m.failures, m.hand_overs)).collect();
         Snapshot {
             next_seq: self.next_seq.0,
             timed: self.timed,
             ready_bytes: (self.ready_bytes + self.leased_bytes()).saturating_sub(self.transient_bytes()),
             suspect_below: self.suspect_below.0,
-            lanes,
-            marks: marks.into_iter().map(|(s, m)| (s, m.redelivered, m.failures, m.hand_overs)).collect(),
+            content: Content { lanes, marks },
         }
     }
 
@@ -173,24 +295,65 @@ mod tests {
     use super::*;
     use narumq_model::{Durability, Headers, ObjectId, QueueDefinition, QueuePolicy};
 
+    fn range(first: u64, last: u64) -> SeqRange {
+        SeqRange { first: Seq(first), last: Seq(last) }
+    }
+
     #[test]
     fn a_state_comes_back_and_broken_ones_are_refused() {
-        let range = |first, last| SeqRange { first: Seq(first), last: Seq(last) };
+        let content = Content {
+            lanes: vec![vec![range(1, 5), range(9, 9)], vec![], vec![range(6, 8)]],
+            marks: vec![(Seq(9), true, 2, 3), (Seq(700), false, 0, 1)],
+        };
         let state = Snapshot {
             next_seq: 1 << 41,
             timed: true,
             ready_bytes: 12_345,
             suspect_below: 7,
-            lanes: vec![vec![range(1, 5), range(9, 9)], vec![], vec![range(6, 8)]],
-            marks: vec![(Seq(9), true, 2, 3)],
+            content: content.clone(),
         };
-        let bytes = state.encode();
+        let (bytes, parts) = state.encode([].into_iter());
+        assert_eq!(parts, []);
         let back = Snapshot::decode(&bytes).expect("a State");
         assert_eq!((back.next_seq, back.timed, back.ready_bytes), (1 << 41, true, 12_345));
-        assert_eq!((back.lanes, back.marks), (state.lanes, state.marks));
+        assert_eq!((back.suspect_below, back.content), (7, content));
         for cut in 0..bytes.len() {
             assert!(Snapshot::decode(&bytes[..cut]).is_none(), "cut at {cut}");
         }
+    }
+
+    /// What parts say together.
+    fn joined(parts: &[(u64, Vec<u8>)]) -> Content {
+        let mut all = Content { lanes: vec![Vec::new(); 2], marks: Vec::new() };
+        parts.iter().for_each(|(_, data)| all.join(Content::decode(data).expect("a part")));
+        all
+    }
+
+    #[test]
+    fn a_large_state_is_cut_into_parts_and_a_change_moves_no_other() {
+        let mut state = Snapshot::default();
+        let every_second = (0..100_000).map(|n| range(10 + 2 * n, 10 + 2 * n)).collect();
+        let marks = (0..40_000).map(|n| (Seq(7 + 5 * n), n % 2 == 0, n as u16, 9)).collect();
+        state.content = Content { lanes: vec![every_second, vec![range(3, 180_000)]], marks };
+        let (root, parts) = state.encode([].into_iter());
+        assert!(root.len() < 32 && parts.len() > 5, "{} parts", parts.len());
+        assert!(parts.iter().all(|(_, data)| data.len() <= PART_MAX));
+        assert!(parts.is_sorted_by_key(|(number, _)| *number));
+        assert_eq!(joined(&parts), state.content);
+        // Some messages in the middle go: their part changes and no other, as the bounds stay.
+        let numbers = |parts: &[(u64, Vec<u8>)]| parts.iter().map(|(n, _)| *n).collect::<Vec<_>>();
+        let middle = parts[parts.len() / 2].0 + 50;
+        state.content.lanes[0].retain(|r| !(middle..middle + 40).contains(&r.first.0));
+        let (_, changed) = state.encode(numbers(&parts).into_iter());
+        assert_eq!(parts.iter().zip(&changed).filter(|(a, b)| a != b).count(), 1);
+        assert_eq!((numbers(&changed), joined(&changed)), (numbers(&parts), state.content.clone()));
+        // Most go: what is left stands in fewer parts, and in the root in the end.
+        state.content = state.content.between(150_000, u64::MAX);
+        let (_, fewer) = state.encode(numbers(&parts).into_iter());
+        assert!(fewer.len() < parts.len() / 2 && joined(&fewer) == state.content, "{} parts", fewer.len());
+        state.content = state.content.between(209_000, u64::MAX);
+        let (root, none) = state.encode(numbers(&fewer).into_iter());
+        assert_eq!((none.len(), Snapshot::decode(&root).expect("a State").content), (0, state.content));
     }
 
     #[test]
@@ -208,6 +371,6 @@ mod tests {
         let queue = Queue::new(definition, "/".into(), None, Seq(1), Time(1));
         let mut state = queue.lock();
         state.leaving.insert(Seq(5), Leaving { priority: 2, lsn: Lsn(9), bytes: 1 });
-        assert_eq!(state.snapshot().lanes, [vec![SeqRange::one(Seq(5))]]);
+        assert_eq!(state.snapshot().content.lanes, [vec![SeqRange::one(Seq(5))]]);
     }
 }
