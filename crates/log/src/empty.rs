@@ -3,9 +3,10 @@
 //! Nothing is locked while bytes are copied: they never change. What a message's owner drops meanwhile is copied in vain.
 //! When the copies are synced each owner is told where its messages lie now; the source dies like any other file.
 
+use crate::body::{BodyAt, BodyPlace};
 use crate::chunk::{BLOCK, ChunkHeader, HEADER};
 use crate::config::Listener;
-use crate::entry::{BodyAt, Entry, Head};
+use crate::entry::{Entry, Head};
 use crate::files::{FileUse, LogFile};
 use crate::index::FileIndex;
 use crate::reader::{read_bodies, read_heads};
@@ -59,6 +60,7 @@ impl Plan {
     }
 
     fn find(&mut self) -> io::Result<()> {
+        let mut last = BodyAt::default();
         for (chunk, at) in self.index.chunks.iter().enumerate() {
             let start = u64::from(at.block) * BLOCK as u64;
             // What cannot be read stays where it is, so that whoever wants it is told.
@@ -70,7 +72,10 @@ impl Plan {
                 let Some(head) = Head::read(heads, &mut at, header.base_time) else { break };
                 if head.entry.kind.has_message_body() && self.targets(&head).next().is_some() {
                     self.heads.push((chunk as u32, head_at as u32));
-                    self.bytes += (at - head_at) as u64 + head.body.map_or(0, |b| b.len);
+                    let bodies = start + u64::from(header.bodies_off);
+                    let body = head.body.and_then(|b| b.in_file(bodies, header.body_len)).unwrap_or_default();
+                    self.bytes += (at - head_at) as u64 + if body == last { 0 } else { body.len };
+                    last = body;
                 }
             }
         }
@@ -96,7 +101,8 @@ impl Plan {
         survivor: &mut Option<Survivor>,
         full: &mut Vec<Arc<FileUse>>,
     ) -> io::Result<()> {
-        let mut copy = Copy { plan: self, shared, listener, survivor, full, spans: BTreeMap::new(), part: 0 };
+        let mut copy =
+            Copy { plan: self, shared, listener, survivor, full, spans: BTreeMap::new(), part: 0, last: None };
         if let Some(survivor) = copy.survivor {
             survivor.end_runs();
         }
@@ -124,6 +130,8 @@ struct Copy<'a> {
     spans: BTreeMap<ObjectId, Vec<Span>>,
     /// Counts up wherever a span must end.
     part: u64,
+    /// The body copied last: where it lay and where its copy lies. Heads that share one are copied one after the other.
+    last: Option<(BodyAt, BodyPlace)>,
 }
 
 impl Copy<'_> {
@@ -135,16 +143,15 @@ impl Copy<'_> {
             self.gap();
             return Ok(());
         };
+        let bodies = start + u64::from(header.bodies_off);
         let mut metas = Vec::with_capacity(heads.len());
         for ((_, head_at), lsn) in heads.iter().zip(lsns(&front[HEADER..], &header, heads)) {
             let Some(head) = Head::read(&front[HEADER..], &mut (*head_at as usize), header.base_time) else { continue };
-            let body = head.body.unwrap_or_default();
-            if body.offset + body.len <= header.body_len {
+            if let Some(body) = head.body.unwrap_or_default().in_file(bodies, header.body_len) {
                 metas.push(((head, lsn, body), body));
             }
         }
-        let base = start + u64::from(header.bodies_off);
-        read_bodies(&plan.source, base, metas, &mut |(head, lsn, at), body| match body {
+        read_bodies(&plan.source, metas, &mut |(head, lsn, at), body| match body {
             Some(body) => self.message(&head, lsn, at, &body),
             None => {
                 // Damaged: it stays where it is and stands in no span.
@@ -170,7 +177,9 @@ impl Copy<'_> {
             None => self.survivor.insert(Survivor::create(self.shared, bound as u64)?),
         };
         let origins: Vec<u64> = targets.iter().map(|(object, seq)| self.plan.origin(*object, *seq)).collect();
-        survivor.push(self.shared, &entry, at.crc, &origins)?;
+        let known = self.last.filter(|(of, _)| *of == at).map(|(_, place)| place);
+        let place = survivor.push(self.shared, &entry, (at.crc, known), &origins)?;
+        self.last = place.map(|place| (at, place));
         for ((object, seq), origin) in targets.iter().zip(origins) {
             let part = (self.part, origin);
             let spans = self.spans.entry(*object).or_default();

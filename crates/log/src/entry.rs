@@ -12,7 +12,8 @@
 //!       7  dedup        u64, hash of the deduplication id
 //!       8  producer     varint id, u16 epoch, u32 sequence
 //!       9  format       u8 format id, varint length of the property bytes at the body's start
-//!       10 body         varint offset from the chunk's first body byte, varint length, u32 CRC32C of the body
+//!       10 body         varint place, varint length, u32 CRC32C of the body; place = offset × 2 from the chunk's first body
+//!                       byte, or offset × 2 + 1 from the file's start: a body of an earlier chunk that several heads share
 //!       11 data         varint length, bytes: what the kind wants (names and envelope, ranges, definitions, State)
 //!       12 slot         u16
 //!       13 lsn          varint: the entry's LSN where its chunk does not tell it (survivor files)
@@ -21,6 +22,7 @@
 //! A State is a root and, if it is large, parts: entries of their own that later roots list as long as they hold.
 //! An enqueue without options costs 21 to 26 bytes beside its names.
 
+use crate::body::BodyAt;
 use crate::varint;
 use narumq_model::{FormatId, Lsn, ObjectId, Seq, Slot, Time};
 
@@ -44,10 +46,8 @@ pub enum Kind {
     State = 7,
     /// All objects changed in a file have written their State: `data` = the file's number.
     RoundDone = 8,
-    /// A body without owner that later entries of the same file refer to.
+    /// A body without owner that later entries of the same file refer to (reserved).
     Body = 9,
-    /// Messages of a queue whose body lies in an earlier entry of the same file: `data` = its position.
-    EnqueueShared = 10,
     /// Record batches of a partition (reserved).
     Batch = 11,
     /// A lease that outlives its connection (reserved).
@@ -64,21 +64,8 @@ impl Kind {
     fn from_u8(byte: u8) -> Option<Self> {
         use Kind::*;
         [
-            EpochStart,
-            Enqueue,
-            Remove,
-            Count,
-            Define,
-            Delete,
-            State,
-            RoundDone,
-            Body,
-            EnqueueShared,
-            Batch,
-            Lease,
-            Keyspace,
-            FollowUp,
-            EpochEnd,
+            EpochStart, Enqueue, Remove, Count, Define, Delete, State, RoundDone, Body, Batch, Lease, Keyspace,
+            FollowUp, EpochEnd,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
@@ -129,7 +116,7 @@ pub struct Entry<'a> {
     pub parts: &'a [(u64, Lsn)],
     /// What the kind wants.
     pub data: &'a [u8],
-    /// The body.
+    /// The body. Entries of a group that are given the same bytes (the same slice) one after the other share them.
     pub body: &'a [u8],
 }
 
@@ -165,15 +152,17 @@ impl<'a> Entry<'a> {
         self
     }
 
-    /// Bytes it will take in a chunk, at most.
-    pub fn size_bound(&self) -> usize {
-        96 + (self.more.len() + self.parts.len()) * 20
-            + self.key.map_or(0, <[u8]>::len)
-            + self.data.len()
-            + self.body.len()
+    /// Bytes it will take in a chunk, at most, its body left out.
+    pub fn head_bound(&self) -> usize {
+        96 + (self.more.len() + self.parts.len()) * 20 + self.key.map_or(0, <[u8]>::len) + self.data.len()
     }
 
-    fn presence(&self, base: Time) -> u16 {
+    /// Bytes it will take in a chunk, at most.
+    pub fn size_bound(&self) -> usize {
+        self.head_bound() + self.body.len()
+    }
+
+    fn presence(&self, base: Time, body: bool) -> u16 {
         u16::from(self.seq != Seq(0))
             | u16::from(!self.more.is_empty()) << 1
             | u16::from(self.time != base) << 2
@@ -184,16 +173,16 @@ impl<'a> Entry<'a> {
             | u16::from(self.dedup != 0) << 7
             | u16::from(self.producer.is_some()) << 8
             | u16::from(self.format != FormatId(0)) << 9
-            | u16::from(!self.body.is_empty()) << 10
+            | u16::from(body) << 10
             | u16::from(!self.data.is_empty()) << 11
             | u16::from(self.slot != Slot(0)) << 12
             | u16::from(self.lsn != Lsn(0)) << 13
             | u16::from(self.part != 0 || !self.parts.is_empty()) << 14
     }
 
-    /// Appends the head. `base` is the chunk's base time (not after `self.time`), `body_offset` and `body_crc` speak of the body.
-    pub fn put_head(&self, out: &mut Vec<u8>, base: Time, body_offset: u64, body_crc: u32) {
-        let bits = self.presence(base);
+    /// Appends the head. `base` is the chunk's base time (not after `self.time`), `body` tells where the body lies.
+    pub fn put_head(&self, out: &mut Vec<u8>, base: Time, body: Option<BodyAt>) {
+        let bits = self.presence(base, body.is_some());
         let set = |bit: u16| bits & (1 << bit) != 0;
         out.push(self.kind as u8);
         out.extend_from_slice(&bits.to_le_bytes());
@@ -218,10 +207,10 @@ impl<'a> Entry<'a> {
             out.push(self.format.0);
             varint::put(out, u64::from(self.props_len));
         }
-        if set(10) {
-            varint::put(out, body_offset);
-            varint::put(out, self.body.len() as u64);
-            out.extend_from_slice(&body_crc.to_le_bytes());
+        if let Some(body) = body {
+            varint::put(out, body.offset << 1 | u64::from(body.in_file));
+            varint::put(out, body.len);
+            out.extend_from_slice(&body.crc.to_le_bytes());
         }
         if set(11) {
             varint::put_bytes(out, self.data);
@@ -266,17 +255,6 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Where a body lies: from the chunk's first body byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BodyAt {
-    /// Offset in bytes.
-    pub offset: u64,
-    /// Length in bytes.
-    pub len: u64,
-    /// CRC32C of the bytes.
-    pub crc: u32,
-}
-
 /// A head that was read. Further targets stand in `more`.
 #[derive(Clone, Debug)]
 pub struct Head<'a> {
@@ -318,9 +296,10 @@ impl<'a> Head<'a> {
             entry.props_len = u32::try_from(varint::get(bytes, at)?).ok()?;
         }
         if set(10) {
-            let (offset, len) = (varint::get(bytes, at)?, varint::get(bytes, at)?);
-            body = Some(BodyAt { offset, len, crc: u32::from_le_bytes(take(bytes, at)?) });
-            offset.checked_add(len)?;
+            let (place, len) = (varint::get(bytes, at)?, varint::get(bytes, at)?);
+            let crc = u32::from_le_bytes(take(bytes, at)?);
+            body = Some(BodyAt { offset: place >> 1, in_file: place & 1 != 0, len, crc });
+            len.checked_add(place >> 1)?;
         }
         if set(11) {
             entry.data = varint::get_bytes(bytes, at)?;
@@ -379,6 +358,8 @@ fn take<const N: usize>(bytes: &[u8], at: &mut usize) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
+    const BODY: BodyAt = BodyAt { offset: 4_096, in_file: true, len: 15, crc: 0x1234_5678 };
+
     fn full() -> (Vec<u8>, Vec<(ObjectId, Seq)>) {
         let more = vec![(ObjectId(9), Seq(1 << 40)), (ObjectId(10), Seq(3))];
         let mut entry = Entry::new(Kind::Enqueue, ObjectId(7), Time(1_005));
@@ -399,7 +380,7 @@ mod tests {
         entry.part = 6;
         entry.parts = &[(1, Lsn(5)), (1 << 40, Lsn(6))];
         let mut out = Vec::new();
-        entry.put_head(&mut out, Time(1_000), 4_096, 0x1234_5678);
+        entry.put_head(&mut out, Time(1_000), Some(BODY));
         (out, more)
     }
 
@@ -417,7 +398,7 @@ mod tests {
         assert_eq!((e.slot, e.lsn), (Slot(513), Lsn(1 << 33)));
         assert_eq!((e.part, head.parts.as_slice()), (6, &[(1, Lsn(5)), (1 << 40, Lsn(6))][..]));
         assert_eq!(head.more, more);
-        assert_eq!(head.body, Some(BodyAt { offset: 4_096, len: 15, crc: 0x1234_5678 }));
+        assert_eq!(head.body, Some(BODY));
     }
 
     #[test]
@@ -428,7 +409,8 @@ mod tests {
         entry.props_len = 15;
         entry.body = &[0; 1_039];
         let mut out = Vec::new();
-        entry.put_head(&mut out, Time(1_000), 900_000, 1);
+        let body = BodyAt { offset: 900_000, in_file: false, len: 1_039, crc: 1 };
+        entry.put_head(&mut out, Time(1_000), Some(body));
         assert!(out.len() <= 24, "{} bytes", out.len());
     }
 

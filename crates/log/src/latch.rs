@@ -4,6 +4,7 @@
 //! is closed when it is full, when the file is, or when the writer thread takes it. The place of the open chunk in its
 //! file is known from its first entry on, because everything before it is closed.
 
+use crate::body::BodyPlace;
 use crate::chunk::{BLOCK, HEADER, round_up};
 use crate::config::Options;
 use crate::entry::{Entry, Kind};
@@ -193,16 +194,36 @@ impl Latch {
         }
     }
 
-    /// Appends one entry into the room made by [`reserve`](Self::reserve).
+    /// Appends one entry, its body included, into the room made by [`reserve`](Self::reserve).
     pub(crate) fn push(&mut self, entry: &Entry<'_>, crc: u32) -> Lsn {
+        let body = (!entry.body.is_empty()).then(|| self.push_body(entry.body, crc));
+        self.push_head(entry, body)
+    }
+
+    /// Appends a body. Heads that speak of it follow.
+    pub(crate) fn push_body(&mut self, body: &[u8], crc: u32) -> BodyPlace {
+        let (offset, len) = (self.bodies.len() as u64, body.len() as u64);
+        self.bodies.buffer.extend_from_slice(body);
+        self.queued += len;
+        self.change_bytes += len;
+        BodyPlace { file: self.file_id(), chunk: self.index.chunks.len() as u32, offset, len, crc }
+    }
+
+    /// Number and generation of the open file.
+    pub(crate) fn file_id(&self) -> (u64, u64) {
+        (self.place.file.number(), self.place.file.generation())
+    }
+
+    /// Appends an entry whose body, if it has one, lies in the open file already.
+    pub(crate) fn push_head(&mut self, entry: &Entry<'_>, body: Option<BodyPlace>) -> Lsn {
         if self.entries == 0 {
             self.first_lsn = self.next_lsn;
             self.base_time = entry.time;
         }
         let head_at = self.heads.len() as u32;
-        entry.put_head(&mut self.heads, self.base_time, self.bodies.len() as u64, crc);
-        self.bodies.buffer.extend_from_slice(entry.body);
-        let bytes = (self.heads.len() - head_at as usize + entry.body.len()) as u64;
+        let body = body.and_then(|body| body.seen_from(self.file_id(), &self.index.chunks));
+        entry.put_head(&mut self.heads, self.base_time, body);
+        let bytes = (self.heads.len() - head_at as usize) as u64;
         self.queued += bytes;
         *if entry.kind == Kind::State { &mut self.state_bytes } else { &mut self.change_bytes } += bytes;
         let chunk = self.index.chunks.len() as u32;

@@ -4,6 +4,7 @@
 //! See `docs/internals/log.md` for the format as a whole; each module draws its part at its head.
 #![forbid(unsafe_code)]
 
+mod body;
 mod chunk;
 mod config;
 pub mod disk;
@@ -22,8 +23,9 @@ mod survivor;
 pub mod varint;
 mod writer;
 
+pub use body::{BodyAt, BodyPlace};
 pub use config::{Given, Listener, Options};
-pub use entry::{BodyAt, Entry, Head, Kind};
+pub use entry::{Entry, Head, Kind};
 pub use files::FileUse;
 pub use index::{Run, Walk};
 pub use opening::{Ended, OpenError, Recover};
@@ -155,12 +157,39 @@ impl Log {
 
     /// Appends entries that take effect together or not at all: they never lie in two chunks.
     pub fn append_group(&self, entries: &[Entry<'_>]) -> Appended {
-        let crcs: Vec<u32> = entries.iter().map(|e| if e.body.is_empty() { 0 } else { crc32c(e.body) }).collect();
-        let bound = entries.iter().map(Entry::size_bound).sum();
-        let bodies = entries.iter().map(|e| e.body.len()).sum();
+        self.append_sharing(entries, &mut None)
+    }
+
+    /// As [`append_group`](Self::append_group), for one of several groups that all carry the same body: what does not lie
+    /// in the open file yet is appended, and `body` says where it lies. `None` at first.
+    pub fn append_sharing(&self, entries: &[Entry<'_>], body: &mut Option<BodyPlace>) -> Appended {
+        let same = |at: usize| at > 0 && std::ptr::eq(entries[at].body, entries[at - 1].body);
+        let new = |at: usize| !entries[at].body.is_empty() && !same(at);
+        let mut crcs: Vec<u32> = Vec::with_capacity(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
+            crcs.push(match body {
+                Some(known) if !entry.body.is_empty() => known.crc,
+                _ if new(at) => crc32c(entry.body),
+                _ => crcs.last().copied().unwrap_or_default(),
+            });
+        }
+        let bodies: usize = (0..entries.len()).filter(|at| new(*at)).map(|at| entries[at].body.len()).sum();
+        let bound = entries.iter().map(Entry::head_bound).sum::<usize>() + bodies;
         let mut latch = self.shared.latch();
         latch.reserve(bound, bodies);
-        let lsn = entries.iter().zip(&crcs).map(|(entry, crc)| latch.push(entry, *crc)).last().unwrap_or_default();
+        let mut place = body.filter(|known| known.file == latch.file_id());
+        let mut lsn = Lsn(0);
+        for (at, entry) in entries.iter().enumerate() {
+            if entry.body.is_empty() {
+                lsn = latch.push_head(entry, None);
+                continue;
+            }
+            let known = place.filter(|_| same(at) || body.is_some());
+            let lies = known.unwrap_or_else(|| latch.push_body(entry.body, crcs[at]));
+            place = Some(lies);
+            lsn = latch.push_head(entry, place);
+        }
+        *body = place;
         self.appended(&mut latch, lsn)
     }
 

@@ -1,8 +1,9 @@
 //! The reader thread: brings messages back from the files, outside every lock, and tells the listener.
 
+use crate::body::BodyAt;
 use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
 use crate::disk::{File, read_exact_at};
-use crate::entry::{BodyAt, Head};
+use crate::entry::Head;
 use crate::files::LogFile;
 use crate::index::{ChunkAt, FileIndex, Position, Walk};
 use crate::shared::Shared;
@@ -232,6 +233,7 @@ fn read_chunk(
     if header.generation != file.used.generation() {
         return Err(io::Error::other("the file is gone"));
     }
+    let bodies = start + u64::from(header.bodies_off);
     let mut bytes = 0;
     let mut metas = Vec::new();
     for position in positions {
@@ -239,16 +241,16 @@ fn read_chunk(
             break;
         }
         let head = Head::read(&front[HEADER..], &mut (position.head as usize), header.base_time);
-        let body = head.as_ref().map(|h| h.body.unwrap_or_default());
+        let body = head.as_ref().and_then(|h| h.body.unwrap_or_default().in_file(bodies, header.body_len));
         match (head, body) {
-            (Some(head), Some(body)) if body.offset + body.len <= header.body_len => {
+            (Some(head), Some(body)) => {
                 bytes += body.len;
                 metas.push((stored(position.seq, &head), body));
             }
             _ => metas.push((damaged(position.seq), BodyAt { crc: 1, ..BodyAt::default() })),
         }
     }
-    read_bodies(file, start + u64::from(header.bodies_off), metas, &mut |mut message, body| {
+    read_bodies(file, metas, &mut |mut message, body| {
         message.body = body;
         done.messages.push(message);
         Ok(())
@@ -301,10 +303,10 @@ fn stored(seq: Seq, head: &Head<'_>) -> StoredMessage {
     }
 }
 
-/// Reads bodies, neighbours in one go, and checks each one's CRC; gives them to `each` in order, damaged ones as `None`.
+/// Reads bodies, all placed from the file's start, neighbours in one go, and checks each one's CRC; gives them to `each` in
+/// order, damaged ones as `None`.
 pub(crate) fn read_bodies<T>(
     file: &LogFile,
-    base: u64,
     metas: Vec<(T, BodyAt)>,
     each: &mut dyn FnMut(T, Option<Bytes>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -320,7 +322,7 @@ pub(crate) fn read_bodies<T>(
             to = to.max(end);
             group.extend(metas.next());
         }
-        let bytes = Bytes::from(read_exact_at(file.file.as_ref(), (to - from) as usize, base + from)?);
+        let bytes = Bytes::from(read_exact_at(file.file.as_ref(), (to - from) as usize, from)?);
         for (meta, body) in group {
             let at = (body.offset - from) as usize;
             let slice = bytes.slice(at..at + body.len as usize);

@@ -9,6 +9,7 @@
 //! from the order of LSNs: recovery asks it only where messages lie. What lives long is thus copied once or twice, not
 //! with every file that the log goes on to.
 
+use crate::body::BodyPlace;
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, round_up};
 use crate::entry::Entry;
 use crate::files::{FileUse, LogFile};
@@ -63,8 +64,15 @@ impl Survivor {
         self.offset + (chunk + self.index.footer_bound() + bound) as u64 <= self.file.used.limit()
     }
 
-    /// Copies one message. `origins` are the source's runs that its targets come from, in their order.
-    pub(crate) fn push(&mut self, shared: &Shared, entry: &Entry<'_>, crc: u32, origins: &[u64]) -> io::Result<()> {
+    /// Copies one message. `crc` is its body's, `known` where the same body was copied to before, if it was; `origins` are
+    /// the source's runs that its targets come from, in their order. Returns where the body lies.
+    pub(crate) fn push(
+        &mut self,
+        shared: &Shared,
+        entry: &Entry<'_>,
+        (crc, known): (u32, Option<BodyPlace>),
+        origins: &[u64],
+    ) -> io::Result<Option<BodyPlace>> {
         let bound = entry.size_bound();
         let full = self.heads.len() + self.bodies.len() + bound > shared.options.chunk_bytes;
         if self.entries > 0 && (full || entry.time < self.base_time) {
@@ -74,14 +82,23 @@ impl Survivor {
             (self.first_lsn, self.base_time) = (entry.lsn, entry.time);
         }
         let (chunk, head_at) = (self.index.chunks.len() as u32, self.heads.len() as u32);
-        entry.put_head(&mut self.heads, self.base_time, self.bodies.len() as u64, crc);
-        self.bodies.buffer.extend_from_slice(entry.body);
+        let file = (self.file.used.number(), self.file.used.generation());
+        let known = known.filter(|known| known.seen_from(file, &self.index.chunks).is_some());
+        let place = (!entry.body.is_empty()).then(|| {
+            known.unwrap_or_else(|| {
+                let (offset, len) = (self.bodies.len() as u64, entry.body.len() as u64);
+                self.bodies.buffer.extend_from_slice(entry.body);
+                BodyPlace { file, chunk, offset, len, crc }
+            })
+        });
+        let body = place.and_then(|place| place.seen_from(file, &self.index.chunks));
+        entry.put_head(&mut self.heads, self.base_time, body);
         let targets = std::iter::once((entry.object, entry.seq)).chain(entry.more.iter().copied());
         for ((object, seq), origin) in targets.zip(origins) {
             self.index.push_copy(object, seq, chunk, head_at, *origin);
         }
         self.entries += 1;
-        Ok(())
+        Ok(place)
     }
 
     /// What is copied next does not stand in one span with what was copied before.

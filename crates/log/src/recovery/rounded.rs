@@ -41,11 +41,15 @@ pub(super) fn tell<'a>(
     let mut chunks = Chunks { recovery, kept: VecDeque::new() };
     for (object, mut of) in all {
         of.sort_unstable_by_key(|(at, ..)| at.lsn);
-        let Some(root) = of.iter().rfind(|(at, ..)| at.part == 0) else { continue };
-        let listed = chunks.with(root, |_, head| head.parts.clone())?;
+        let root = of.iter().rfind(|(at, ..)| at.part == 0);
+        let listed = root.map_or(Ok(Vec::new()), |root| chunks.with(root, |_, head| head.parts.clone()))?;
+        let since = root.map_or(Lsn(0), |(at, ..)| at.lsn);
         // A listed part may be missing where a later root, behind these files, has replaced this one: whoever is told decides.
-        let parts = of.iter().filter(|(at, ..)| at.part != 0 && listed.contains(&(at.part, at.lsn)));
-        for found in parts.chain([root]) {
+        let holds = |at: &StateAt| at.part != 0 && at.lsn < since && listed.contains(&(at.part, at.lsn));
+        // The root of later parts lies behind these files.
+        let later = of.iter().filter(|(at, ..)| at.lsn > since);
+        let parts = of.iter().filter(|(at, ..)| holds(at));
+        for found in parts.chain(root).chain(later) {
             let (StateAt { part, lsn, .. }, file, _) = *found;
             chunks.with(found, |lsn, head| to.state(lsn, head))?;
             file.used.states.fetch_add(1, Ordering::AcqRel);

@@ -1,6 +1,7 @@
 //! What the log's tests share: a seeded generator, a listener that can be waited for, and a world of objects.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod again;
 pub mod ear;
 pub mod gate;
 pub mod history;

@@ -7,7 +7,7 @@ use super::parts::Parts;
 use super::restore::{Restore, Restoring, check_bodies};
 use super::{Random, given};
 use narumq_log::disk::Disk;
-use narumq_log::{Entry, FileUse, Kind, Log, OpenError, Options, varint};
+use narumq_log::{BodyPlace, Entry, FileUse, Kind, Log, OpenError, Options, varint};
 use narumq_model::{Lsn, ObjectId, Seq, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -45,6 +45,8 @@ pub struct World {
     pub found: usize,
     /// How often space may have become short or returned.
     pub space_changes: u64,
+    /// A message that was put lately, and where its body lies.
+    pub last: Mutex<Option<(Origin, BodyPlace)>>,
 }
 
 fn wrong(what: String) -> WorldError {
@@ -97,6 +99,7 @@ impl World {
             gate,
             found,
             space_changes: 0,
+            last: Mutex::default(),
         })
     }
 
@@ -122,7 +125,9 @@ impl World {
         let origin = Origin { object: targets[0].0.0, seq: targets[0].1, len };
         let (data, body) = (origin.encode(), origin.body());
         let more: Vec<(ObjectId, Seq)> = targets[1..].iter().map(|(o, s)| (*o, Seq(*s))).collect();
-        let at = self.log.append(&enqueue(targets[0], &more, &data, &body));
+        let mut place = None;
+        let at = self.log.append_sharing(&[enqueue(targets[0], &more, &data, &body)], &mut place);
+        *self.last.lock().unwrap() = place.map(|place| (origin, place));
         self.history.note(at.lsn, self.log.epoch(), Change::Put { targets: targets.clone(), origin });
         let file = self.log.file_use(at.file).expect("a file just appended to is known");
         for ((_, seq), state) in targets.iter().zip(&mut states) {
@@ -204,14 +209,15 @@ impl World {
                 let len = len(random);
                 Some(self.put(&[object], len))
             }
-            50..58 => {
+            50..55 => {
                 let more = (first..=objects).filter(|_| random.below(2) == 0).collect::<BTreeSet<_>>();
                 let targets: Vec<_> = std::iter::once(first).chain(more).collect::<BTreeSet<_>>().into_iter().collect();
                 let targets: Vec<_> = targets.into_iter().map(|id| self.object(id)).collect();
                 let len = len(random);
                 Some(self.put(&targets, len))
             }
-            58..92 => {
+            55..60 => self.put_again(random, objects),
+            60..92 => {
                 let live: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
                 let mut gone: Vec<u64> = live.iter().take(random.below(8) as usize).copied().collect();
                 if !live.is_empty() && random.below(4) == 0 {
@@ -264,7 +270,7 @@ fn numbers(numbers: &[u64]) -> Vec<u8> {
     out
 }
 
-fn enqueue<'a>(target: (ObjectId, u64), more: &'a [(ObjectId, Seq)], data: &'a [u8], body: &'a [u8]) -> Entry<'a> {
+pub fn enqueue<'a>(target: (ObjectId, u64), more: &'a [(ObjectId, Seq)], data: &'a [u8], body: &'a [u8]) -> Entry<'a> {
     let mut entry = Entry::new(Kind::Enqueue, target.0, Time(6)).with_data(data);
     (entry.seq, entry.more, entry.body) = (Seq(target.1), more, body);
     entry
