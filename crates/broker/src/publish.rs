@@ -7,7 +7,7 @@ use crate::queue::settle::Outcome;
 use crate::route::Route;
 use crate::turn::Turn;
 use crate::{QueueHandle, queue};
-use narumq_log::{Entry, Kind};
+use narumq_log::{BodyPlace, Entry, Kind};
 use narumq_model::limits::TARGETS_PER_ENTRY_MAX;
 use narumq_model::{Lsn, Message, ObjectId, Seq, SessionId};
 use std::collections::BTreeMap;
@@ -62,9 +62,11 @@ impl Broker {
         published
     }
 
-    /// One entry for all queues that journal the message: it is in all of them after a crash, or in none.
+    /// One group of entries for up to 64 queues that journal the message: it is in all of them after a crash, or in none.
+    /// All share its body.
     fn publish_many(&self, route: &Route, message: &Message, turn: &mut Turn) -> Published {
         let mut published = Published::default();
+        let mut body = None;
         for targets in route.targets.chunks(TARGETS_PER_ENTRY_MAX) {
             let mut locked: Vec<Locked<'_>> = targets.iter().map(|q| (q, q.lock())).collect();
             locked.retain(|(queue, state)| {
@@ -75,14 +77,20 @@ impl Broker {
                 }
                 !state.deleted && admitted
             });
-            published.lsn = published.lsn.max(self.enter_all(&mut locked, message, turn));
+            published.lsn = published.lsn.max(self.enter_all(&mut locked, message, &mut body, turn));
         }
         published
     }
 
     /// Logs and enters a message in queues that are locked. Copies that differ in priority or expiry are entries of their
-    /// own: each head says what holds for its queue.
-    fn enter_all(&self, locked: &mut [Locked<'_>], message: &Message, turn: &mut Turn) -> Lsn {
+    /// own: each head says what holds for its queue. `body`: where the body lies, once it was appended.
+    fn enter_all(
+        &self,
+        locked: &mut [Locked<'_>],
+        message: &Message,
+        body: &mut Option<BodyPlace>,
+        turn: &mut Turn,
+    ) -> Lsn {
         let mut copies = Vec::with_capacity(locked.len());
         let mut alike: BTreeMap<(u8, u64), Vec<usize>> = BTreeMap::new();
         for (at, (queue, state)) in locked.iter_mut().enumerate() {
@@ -109,7 +117,7 @@ impl Broker {
                     enqueue(group[0].0, group[0].1, &group[1..], &copies[at[0]].1, turn.now, data)
                 })
                 .collect();
-            let appended = self.core.log.append_group(&entries);
+            let appended = self.core.log.append_sharing(&entries, body);
             lsn = appended.lsn;
             for at in alike.values().flatten() {
                 locked[*at].1.lies_in(&self.core, copies[*at].0, appended.file);
