@@ -3,6 +3,7 @@
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
 use crate::disk::{Disk, File, read_exact_at};
 use crate::index::{FileIndex, Trailer};
+use narumq_model::Epoch;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -235,6 +236,12 @@ impl Files {
             size *= 2;
         }
         size.min(largest)
+    }
+
+    /// Survivor files made from now on have numbers of this epoch: one that is gone never gives its number to another, whose
+    /// first bytes could be taken for it.
+    pub(crate) fn begin_epoch(&self, epoch: Epoch) {
+        self.next_survivor.fetch_max(SURVIVOR | epoch.0 << 24, Ordering::Relaxed);
     }
 
     /// The number of a new survivor file.

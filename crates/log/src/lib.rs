@@ -86,6 +86,8 @@ impl Log {
             })?
         };
         let ended = found.ended;
+        let epoch = Epoch(ended.epoch.0 + 1);
+        files.begin_epoch(epoch);
         let mut mix = random();
         let mut random = move || {
             mix = mix.wrapping_add(1);
@@ -94,7 +96,7 @@ impl Log {
         // Room made here and now is not prefilled: little of it.
         let first = Arc::new(files.next(found.next_file, random(), first_bytes, 0));
         let latch = Latch::new(&options, ended.lsn.next(), first, files.clone(), Box::new(random));
-        let shared = Arc::new(Shared::new(options, Epoch(ended.epoch.0 + 1), files, latch, ended.lsn));
+        let shared = Arc::new(Shared::new(options, epoch, files, latch, ended.lsn));
         let log = Self { shared, ended, waiting: Mutex::new(Some(found)), threads: Mutex::default() };
         log.begin_epoch(now)?;
         Ok(log)
