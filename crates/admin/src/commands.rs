@@ -24,7 +24,7 @@ use crate::Shared;
 use crate::auth;
 use crate::error::Problem;
 use crate::page;
-use narumq_broker::{User, Vhost};
+use narumq_broker::{QueueHandle, User, Vhost};
 use narumq_door::Context;
 use narumq_door::http::{QueryPair, Request};
 use narumq_model::{Lsn, SessionId};
@@ -164,6 +164,11 @@ impl Call<'_, '_> {
                 Ok(all.filter(|vhost| self.cx.broker.open_vhost(vhost.name(), self.user).is_ok()).collect())
             }
         }
+    }
+
+    /// The queues of a vhost that listings show.
+    fn queues(&self, vhost: &Vhost) -> Vec<QueueHandle> {
+        self.shared.queues(self.cx.broker, vhost)
     }
 
     /// The body as an object; no body is an empty one.

@@ -25,7 +25,8 @@ pub use directory::{
     ChannelListing, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals,
 };
 
-use narumq_door::{ConnInfo, Door, Session};
+use narumq_broker::{QueueHandle, Vhost};
+use narumq_door::{Broker, ConnInfo, Door, Session};
 use narumq_model::Time;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -50,10 +51,21 @@ pub struct Config {
     pub directory: Box<dyn Directory>,
     /// How message properties are read and written; published messages get the first one's format.
     pub properties: Vec<Box<dyn Properties>>,
+    /// Whether the queue of this name is a door's own affair, which no listing and no total shows.
+    pub unlisted: fn(&str) -> bool,
 }
 
 pub(crate) struct Shared {
     config: Config,
+}
+
+impl Shared {
+    /// The queues of a vhost that listings show.
+    fn queues(&self, broker: &Broker, vhost: &Vhost) -> Vec<QueueHandle> {
+        let mut queues = broker.queues(vhost);
+        queues.retain(|queue| !(self.config.unlisted)(queue.name()));
+        queues
+    }
 }
 
 /// The management door.

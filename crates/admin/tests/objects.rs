@@ -2,8 +2,10 @@
 
 mod support;
 
+use narumq_broker::{Declared, QueueSpec, Turn};
+use narumq_model::SessionId;
 use serde_json::{Value, json};
-use support::{Client, Known, broker, door, vhost};
+use support::{Client, Known, NOW, broker, door, vhost};
 
 fn reason(answer: &support::Answer) -> Value {
     answer.json()["reason"].clone()
@@ -201,6 +203,31 @@ fn listings_show_connections_and_consumers() {
     let (to, event) = client.posted.pop().expect("an event for the connection");
     assert_eq!(to, session);
     assert!(matches!(event, narumq_broker::Event::Kick(reason) if reason == "Closed via management plugin"));
+}
+
+#[test]
+fn what_a_door_keeps_for_itself_is_in_no_listing() {
+    let (broker, known) = (broker(), Known::default());
+    let door = door(&known);
+    let mut client = Client::open(&broker, &door);
+    client.ask("PUT", "/api/queues/%2F/q1", "");
+    let owner = SessionId { worker: 0, index: 9, generation: 1 };
+    let spec = QueueSpec { name: Some("amq.hidden.1".into()), exclusive: true, ..QueueSpec::default() };
+    let (declared, _) = broker.declare_queue(&vhost(&broker), spec, owner, &mut Turn::new(NOW, None)).unwrap();
+    let Declared::Created(hidden) = declared else { panic!("it is new") };
+    known.add_connection("guest", 40_001, hidden.id(), false);
+
+    assert_eq!(broker.queues(&vhost(&broker)).len(), 2, "it is there all the same");
+    assert_eq!(client.get("/api/queues?columns=name"), json!([{"name": "q1"}]));
+    assert_eq!(client.get("/api/queues/%2F?columns=name"), json!([{"name": "q1"}]));
+    assert_eq!(client.get("/api/bindings?columns=destination"), json!([{"destination": "q1"}]));
+    assert_eq!(client.get("/api/exchanges/%2F/amq.default/bindings/source").as_array().unwrap().len(), 1);
+    assert_eq!(client.get("/api/consumers"), json!([]));
+    assert_eq!(client.get("/api/overview")["object_totals"]["queues"], 1);
+    assert!(client.ask("GET", "/metrics", "").body.contains("\nrabbitmq_queues 1\n"));
+    for path in ["", "/bindings"] {
+        assert_eq!(client.ask("GET", &format!("/api/queues/%2F/amq.hidden.1{path}"), "").status, 404);
+    }
 }
 
 #[test]

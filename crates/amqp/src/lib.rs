@@ -36,6 +36,8 @@ mod slots;
 mod traits;
 mod unsettled;
 
+pub use names::is_reply_queue;
+
 use narumq_broker::ExchangeSpec;
 use narumq_door::{ConnInfo, Door, Session};
 use narumq_model::{ExchangeKind, FormatId, Headers, Time};

@@ -21,7 +21,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Refused> {
 }
 
 /// Whether a queue stands behind a pseudo queue of direct replies.
-pub(crate) fn is_reply_queue(name: &str) -> bool {
+pub fn is_reply_queue(name: &str) -> bool {
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 

@@ -55,6 +55,7 @@ fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn D
             data: config.data_dir.clone(),
         }),
         properties: vec![Box::new(AmqpProperties)],
+        unlisted: narumq_amqp::is_reply_queue,
     }))
 }
 

@@ -1,8 +1,14 @@
 """Direct reply-to: answers without a queue."""
 
+import os
+import subprocess
+import urllib.error
+import urllib.request
+
 import pika
 import pytest
 
+from harness.broker import NARUMQ
 from harness.clients import Inbox, get, publish
 
 PSEUDO = "amq.rabbitmq.reply-to"
@@ -81,3 +87,27 @@ def test_cancel_and_consume_again(channel, requests):
     publish(channel, requests, "ping", reply_to=PSEUDO)
     publish(channel, get(channel, requests, auto_ack=True).properties.reply_to, "pong")
     assert second.one().body == b"pong"
+
+
+def test_the_address_is_in_no_listing(broker, management, connect, channel, requests):
+    """Neither the management API nor the command line shows what stands behind the pseudo queue."""
+    client = connect().channel()
+    Inbox(client, PSEUDO, auto_ack=True)
+    publish(client, requests, "ping", reply_to=PSEUDO)
+    client.basic_qos(prefetch_count=0)
+    address = get(channel, requests, auto_ack=True).properties.reply_to
+    for listing in ("queues", "bindings", "consumers"):
+        assert PSEUDO not in str(management.call("GET", listing))
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        management.call("GET", "queues", "/", address)
+    assert caught.value.code == 404
+    queues = [queue["name"] for queue in management.call("GET", "queues")]
+    assert requests in queues
+    if broker.kind != NARUMQ:
+        return
+    with urllib.request.urlopen(f"{broker.management}/metrics") as answer:
+        assert f"\nrabbitmq_queues {len(queues)}\n" in answer.read().decode()
+    if binary := os.environ.get("NARUMQ_BIN"):
+        command = [binary, "ctl", "--http", broker.management, "-q", "list_queues", "name", "--no-table-headers"]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+        assert sorted(listed.split()) == sorted(queues)

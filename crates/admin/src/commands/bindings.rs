@@ -15,7 +15,7 @@ impl Call<'_, '_> {
     /// each queue with the default exchange, which the broker does not list.
     fn bindings(&self, vhost: &Vhost, wanted: impl Fn(&BindingDefinition) -> bool) -> Vec<BindingDefinition> {
         let mut bindings = self.cx.broker.bindings(vhost);
-        bindings.extend(self.cx.broker.queues(vhost).iter().map(|queue| default_binding(queue.name())));
+        bindings.extend(self.queues(vhost).iter().map(|queue| default_binding(queue.name())));
         bindings.retain(wanted);
         let order = |binding: &BindingDefinition| match &binding.destination {
             Destination::Queue(name) => (binding.source.clone(), name.clone(), false, binding.key.clone()),

@@ -77,7 +77,7 @@ pub(super) fn consumers(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcom
     let vhosts = call.vhosts(path.get(1))?;
     let mut names = HashMap::new();
     for vhost in &vhosts {
-        for queue in call.cx.broker.queues(vhost) {
+        for queue in call.queues(vhost) {
             names.insert(queue.id(), (vhost.name().clone(), queue.name().clone()));
         }
     }

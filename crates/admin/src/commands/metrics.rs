@@ -41,7 +41,7 @@ pub(super) fn metrics(shared: &Shared, cx: &Context<'_>) -> Answer {
     out.metric("untyped", "rabbitmq_build_info", "Product and version.", &build, 1);
 
     let (mut queues, mut ready, mut unsettled, mut consumers, mut ready_bytes) = (0u64, 0, 0, 0u64, 0);
-    for queue in broker.vhosts().iter().flat_map(|vhost| broker.queues(vhost)) {
+    for queue in broker.vhosts().iter().flat_map(|vhost| shared.queues(broker, vhost)) {
         let counts = broker.counts(&queue);
         queues += 1;
         ready += counts.ready;

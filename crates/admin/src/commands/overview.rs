@@ -12,7 +12,7 @@ pub(super) fn overview(call: &mut Call<'_, '_>, _: &[&str]) -> Result<Outcome, P
     let (mut ready, mut unsettled, mut consumers, mut queues, mut exchanges) = (0, 0, 0u64, 0usize, 0usize);
     for vhost in call.vhosts(None)? {
         exchanges += call.exchanges(&vhost).len();
-        for queue in broker.queues(&vhost) {
+        for queue in call.queues(&vhost) {
             let counts = broker.counts(&queue);
             queues += 1;
             ready += counts.ready;

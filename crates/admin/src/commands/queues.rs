@@ -10,11 +10,14 @@ use serde_json::Value;
 impl Call<'_, '_> {
     /// A queue to be looked at, whoever owns it.
     pub(super) fn queue_to_show(&self, vhost: &Vhost, name: &str) -> Result<QueueHandle, Problem> {
+        if (self.shared.config.unlisted)(name) {
+            return Err(Problem::NotFound);
+        }
         match self.cx.broker.queue(vhost, name, self.session) {
             Ok(queue) => Ok(queue),
             Err(QueueError::NoSuchQueue(_)) => Err(Problem::NotFound),
             Err(_) => {
-                let mut queues = self.cx.broker.queues(vhost).into_iter();
+                let mut queues = self.queues(vhost).into_iter();
                 queues.find(|queue| &**queue.name() == name).ok_or(Problem::NotFound)
             }
         }
@@ -33,7 +36,7 @@ pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Pr
     consumers.sort_by_key(|consumer| consumer.queue);
     let mut items = Vec::new();
     for vhost in call.vhosts(path.get(1))? {
-        let mut queues = call.cx.broker.queues(&vhost);
+        let mut queues = call.queues(&vhost);
         queues.sort_by(|a, b| a.name().cmp(b.name()));
         for queue in queues {
             let first = consumers.partition_point(|consumer| consumer.queue < queue.id());

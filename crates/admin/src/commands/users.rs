@@ -48,7 +48,7 @@ pub(super) fn vhost(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, P
 
 fn vhost_object(call: &Call<'_, '_>, vhost: &Vhost) -> Value {
     let (mut ready, mut unsettled) = (0, 0);
-    for queue in call.cx.broker.queues(vhost) {
+    for queue in call.queues(vhost) {
         let counts = call.cx.broker.counts(&queue);
         ready += counts.ready;
         unsettled += counts.unsettled;

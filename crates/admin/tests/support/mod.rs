@@ -172,6 +172,7 @@ pub fn door(known: &Known) -> Admin {
         ready: known.ready.clone(),
         directory: Box::new(known.clone()),
         properties: vec![Box::new(Lines)],
+        unlisted: |name| name.starts_with("amq.hidden."),
     })
 }
 
