@@ -177,6 +177,10 @@ totals! {
     connections_opened = "rabbitmq_connections_opened_total",
     #[doc = "Connections closed."]
     connections_closed = "rabbitmq_connections_closed_total",
+    #[doc = "Bytes received from clients that have logged in."]
+    received_bytes = "rabbitmq_connection_incoming_bytes_total",
+    #[doc = "Bytes sent to clients that have logged in."]
+    sent_bytes = "rabbitmq_connection_outgoing_bytes_total",
     #[doc = "Channels opened."]
     channels_opened = "rabbitmq_channels_opened_total",
     #[doc = "Channels closed."]

@@ -181,6 +181,7 @@ fn health_readiness_and_metrics_need_no_login() {
     for line in [
         "rabbitmq_queues 0",
         "rabbitmq_global_messages_received_total 41",
+        "rabbitmq_connection_incoming_bytes_total 1234",
         "rabbitmq_process_open_fds 12",
         "rabbitmq_erlang_uptime_seconds 5",
         "narumq_log_failed 0",

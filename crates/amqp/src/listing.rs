@@ -37,6 +37,7 @@ impl AmqpSession {
             frame_max: self.frame_max,
             channel_max: self.channel_max.into(),
             client_properties,
+            traffic: self.info.traffic.clone(),
             channels: Vec::new(),
         });
     }

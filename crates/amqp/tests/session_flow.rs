@@ -222,8 +222,13 @@ fn connections_are_listed_while_they_last() {
     assert_eq!((listing.protocol, listing.mechanism, listing.channels.len()), ("AMQP 0-9-1", "PLAIN", 1));
     let channel = &listing.channels[0];
     assert_eq!((channel.number, channel.confirm, channel.consumers, channel.prefetch), (1, true, 1, 7));
+    listing.traffic.add_received(11);
+    listing.traffic.add_received(1);
+    listing.traffic.add_sent(34);
+    assert_eq!(stage.broker.traffic(), (12, 34));
     stage.vanish(peer);
     assert!(stage.broker.connections().is_empty());
+    assert_eq!(stage.broker.traffic(), (12, 34), "what went over it stays counted");
     let counts = stage.broker.counts_since_start();
     assert_eq!((counts.connections_opened, counts.connections_closed), (1, 1));
     assert_eq!((counts.channels_opened, counts.channels_closed), (1, 1));

@@ -38,7 +38,7 @@ pub use publish::{Published, TxPublish, TxSettle};
 pub use queue::QueueCounts;
 pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
 pub use queue::settle::{Got, Outcome};
-pub use registry::{ChannelListing, ConnectionListing};
+pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use topology::Vhost;
 pub use turn::Turn;

@@ -7,7 +7,42 @@ use crate::turn::Turn;
 use core::net::SocketAddr;
 use narumq_model::{Headers, Name, SessionId, Time};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What has gone over a connection. One thread adds, the connection's worker; any may look.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Traffic {
+    /// Bytes have come in.
+    pub fn add_received(&self, bytes: usize) {
+        add(&self.received, bytes);
+    }
+
+    /// Bytes have gone out.
+    pub fn add_sent(&self, bytes: usize) {
+        add(&self.sent, bytes);
+    }
+
+    /// Bytes that have come in, from the first one on.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that have gone out.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// With one thread that adds, a load and a store are enough, and cheaper than an addition that locks the bus.
+fn add(counter: &AtomicU64, bytes: usize) {
+    counter.store(counter.load(Ordering::Relaxed) + bytes as u64, Ordering::Relaxed);
+}
 
 /// One ordered stream of a connection.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,40 +96,64 @@ pub struct ConnectionListing {
     pub channel_max: u32,
     /// What the client said of itself.
     pub client_properties: Headers,
+    /// What has gone over it until now.
+    pub traffic: Arc<Traffic>,
     /// Its channels, as of its last change.
     pub channels: Vec<ChannelListing>,
 }
 
 /// All connections, by session.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<BTreeMap<SessionId, ConnectionListing>>);
+pub(crate) struct Registry(Mutex<Listed>);
+
+#[derive(Debug, Default)]
+struct Listed {
+    connections: BTreeMap<SessionId, ConnectionListing>,
+    /// Bytes received and sent over connections that are not listed any more.
+    gone: (u64, u64),
+}
 
 impl Broker {
     /// A session has logged in, or something that listings show has changed.
     pub fn register(&self, listing: ConnectionListing) {
-        lock(&self.registry.0).insert(listing.session, listing);
+        lock(&self.registry.0).connections.insert(listing.session, listing);
     }
 
     /// Changes what is listed of a session.
     pub fn update_listing(&self, session: SessionId, change: impl FnOnce(&mut ConnectionListing)) {
-        if let Some(listing) = lock(&self.registry.0).get_mut(&session) {
+        if let Some(listing) = lock(&self.registry.0).connections.get_mut(&session) {
             change(listing);
         }
     }
 
     /// A session has ended.
     pub fn unregister(&self, session: SessionId) {
-        lock(&self.registry.0).remove(&session);
+        let mut listed = lock(&self.registry.0);
+        if let Some(listing) = listed.connections.remove(&session) {
+            listed.gone.0 += listing.traffic.received();
+            listed.gone.1 += listing.traffic.sent();
+        }
+    }
+
+    /// Bytes received and sent over all connections that were ever listed, up to when they were taken off the list.
+    pub fn traffic(&self) -> (u64, u64) {
+        let listed = lock(&self.registry.0);
+        let (mut received, mut sent) = listed.gone;
+        for listing in listed.connections.values() {
+            received += listing.traffic.received();
+            sent += listing.traffic.sent();
+        }
+        (received, sent)
     }
 
     /// All connections.
     pub fn connections(&self) -> Vec<ConnectionListing> {
-        lock(&self.registry.0).values().cloned().collect()
+        lock(&self.registry.0).connections.values().cloned().collect()
     }
 
     /// An operator ends a connection, for this reason. False if there is none.
     pub fn kick(&self, session: SessionId, reason: &str, turn: &mut Turn) -> bool {
-        let known = lock(&self.registry.0).contains_key(&session);
+        let known = lock(&self.registry.0).connections.contains_key(&session);
         if known {
             self.core.mailboxes.post(session, Event::Kick(reason.to_owned()), turn);
         }

@@ -14,4 +14,4 @@ pub use outbox::{Chunk, Outbox};
 pub use session::{Cause, ConnInfo, Context, Door, Flow, Session};
 
 /// The broker, for `net`, which passes it on without looking inside.
-pub use narumq_broker::{Broker, Event, Pressure, Turn, Wake};
+pub use narumq_broker::{Broker, Event, Pressure, Traffic, Turn, Wake};

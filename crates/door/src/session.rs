@@ -2,8 +2,9 @@
 
 use crate::Outbox;
 use core::net::SocketAddr;
-use narumq_broker::{Broker, Event, Turn};
+use narumq_broker::{Broker, Event, Traffic, Turn};
 use narumq_model::{Lsn, SessionId, Time};
+use std::sync::Arc;
 
 /// What is known of a connection when it opens.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct ConnInfo {
     pub tls: bool,
     /// 128 bits that no one can guess, for names the protocol must make up.
     pub seed: u128,
+    /// What has gone over it, counted by `net`, for listings.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Why a connection ended.

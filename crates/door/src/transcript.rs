@@ -24,6 +24,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use narumq_broker::{Broker, Event, Pressure, Turn};
 use narumq_model::{SessionId, Time};
 use script::{Expected, Step};
+use std::sync::Arc;
 
 /// Runs one script against `door`. `sync` brings the log to the disk (`!durable` calls it); `start` is the broker time at
 /// the first line. An error names the line and what was seen there.
@@ -75,7 +76,7 @@ impl Stage<'_> {
         let id = SessionId { worker: 0, index: self.current as u32, generation: 1 };
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000 + self.current as u16));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 5000));
-        let info = ConnInfo { id, peer, local, tls: false, seed: self.current as u128 + 1 };
+        let info = ConnInfo { id, peer, local, tls: false, seed: self.current as u128 + 1, traffic: Arc::default() };
         let session = Some(self.door.open(info, self.now));
         let (out, input, seen) = (Outbox::default(), Vec::new(), Vec::new());
         self.actors.push(Actor { name: name.to_owned(), id, session, out, input, needed: 0, seen });

@@ -1,8 +1,9 @@
 //! One connection as its worker sees it: the socket, the session, what was read too early and what waits to be written.
 
 use mio::net::TcpStream;
-use narumq_door::{Outbox, Session};
+use narumq_door::{Outbox, Session, Traffic};
 use narumq_model::{SessionId, Time};
+use std::sync::Arc;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     /// None once it has been told that the connection is gone.
     pub(crate) session: Option<Box<dyn Session>>,
     pub(crate) outbox: Outbox,
+    /// What has gone over it, for whoever lists it.
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) stage: Stage,
     /// Input that the session has not consumed, in front of what will be read next.
     pub(crate) kept: Vec<u8>,
@@ -70,12 +73,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: TcpStream, id: SessionId, session: Box<dyn Session>) -> Self {
+    pub(crate) fn new(socket: TcpStream, id: SessionId, session: Box<dyn Session>, traffic: Arc<Traffic>) -> Self {
         Self {
             socket,
             id,
             session: Some(session),
             outbox: Outbox::default(),
+            traffic,
             stage: Stage::Open,
             kept: Vec::new(),
             needed: 0,

@@ -72,6 +72,7 @@ impl Core {
             match conn.socket.read(&mut self.input[MIDDLE..]) {
                 Ok(read) => {
                     conn.readable = read == READ_TURN_BYTES_MAX || conn.hung_up;
+                    conn.traffic.add_received(read);
                     return Ok(read);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

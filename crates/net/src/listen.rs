@@ -3,7 +3,7 @@
 use crate::connection::Connection;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
-use narumq_door::{ConnInfo, Door};
+use narumq_door::{ConnInfo, Door, Traffic};
 use narumq_model::{SessionId, Time};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -129,9 +129,10 @@ impl Arrival {
     ) -> io::Result<Box<Connection>> {
         let local = self.socket.local_addr()?;
         registry.register(&mut self.socket, token, Interest::READABLE | Interest::WRITABLE)?;
-        let info = ConnInfo { id, peer: self.peer, local, tls: false, seed };
+        let traffic = Arc::new(Traffic::default());
+        let info = ConnInfo { id, peer: self.peer, local, tls: false, seed, traffic: traffic.clone() };
         let session = self.door.open(info, now);
-        Ok(Box::new(Connection::new(self.socket, id, session)))
+        Ok(Box::new(Connection::new(self.socket, id, session, traffic)))
     }
 }
 

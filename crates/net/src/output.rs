@@ -165,7 +165,10 @@ fn write_out(conn: &mut Connection) -> Result<(), ErrorKind> {
         };
         match result {
             Ok(0) => return Err(ErrorKind::WriteZero),
-            Ok(written) => conn.outbox.advance(written),
+            Ok(written) => {
+                conn.outbox.advance(written);
+                conn.traffic.add_sent(written);
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 conn.writable = false;

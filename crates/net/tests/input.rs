@@ -20,6 +20,21 @@ fn a_command_in_single_bytes_is_answered_once_it_is_whole() {
 }
 
 #[test]
+fn what_goes_over_a_connection_is_counted() {
+    let rig = Rig::new(1);
+    let (mut client, _) = rig.connect();
+    client.send("traffic\n");
+    assert_eq!(client.line(), "8 0");
+    client.send("echo hello\n");
+    assert_eq!(client.line(), "hello");
+    client.send("traffic\n");
+    assert_eq!(client.line(), "27 10");
+    let (mut other, _) = rig.connect();
+    other.send("traffic\n");
+    assert_eq!(other.line(), "8 0", "each on its own");
+}
+
+#[test]
 fn input_longer_than_every_buffer_is_gathered_and_shown_only_when_it_is_there() {
     let rig = Rig::new(1);
     let (mut client, _) = rig.connect();

@@ -50,6 +50,7 @@ impl Directory for ProcessDirectory {
 
     fn totals(&self) -> Totals {
         let counts = self.broker().map(|b| b.counts_since_start()).unwrap_or_default();
+        let (received_bytes, sent_bytes) = self.broker().map(|b| b.traffic()).unwrap_or_default();
         Totals {
             received: counts.received,
             received_confirm: counts.received_confirm,
@@ -66,6 +67,8 @@ impl Directory for ProcessDirectory {
             acknowledged: counts.acknowledged,
             connections_opened: counts.connections_opened,
             connections_closed: counts.connections_closed,
+            received_bytes,
+            sent_bytes,
             channels_opened: counts.channels_opened,
             channels_closed: counts.channels_closed,
             queues_declared: counts.queues_declared,
@@ -115,7 +118,7 @@ fn connection(listing: narumq_broker::ConnectionListing) -> ConnectionListing {
         frame_max: listing.frame_max,
         channel_max: listing.channel_max,
         client_properties: listing.client_properties,
-        received_bytes: 0,
-        sent_bytes: 0,
+        received_bytes: listing.traffic.received(),
+        sent_bytes: listing.traffic.sent(),
     }
 }

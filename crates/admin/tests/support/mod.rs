@@ -117,7 +117,7 @@ impl Directory for Known {
     }
 
     fn totals(&self) -> Totals {
-        Totals { received: 41, ..Totals::default() }
+        Totals { received: 41, received_bytes: 1234, ..Totals::default() }
     }
 
     fn process(&self) -> Process {
@@ -213,7 +213,7 @@ impl<'a> Client<'a> {
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 50_000));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 15_672));
         let id = SessionId { worker: 0, index: 0, generation: 1 };
-        let session = door.open(ConnInfo { id, peer, local, tls: false, seed: 1 }, NOW);
+        let session = door.open(ConnInfo { id, peer, local, tls: false, seed: 1, traffic: Arc::default() }, NOW);
         // guest:guest
         let login = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n";
         Self { broker, session, out: Outbox::default(), login, posted: Vec::new() }

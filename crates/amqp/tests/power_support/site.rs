@@ -67,7 +67,7 @@ impl Site {
         let id = SessionId { worker: 0, index: index as u32, generation: 1 };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (peer, local) = (address(50_000 + index as u16), address(5672));
-        let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77 };
+        let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77, traffic: Arc::default() };
         let session = Some(self.door.open(info, NOW));
         self.peers.push(Peer { session, out: Outbox::default(), input: Vec::new(), seen: Vec::new() });
         index

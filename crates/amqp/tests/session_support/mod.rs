@@ -79,7 +79,7 @@ impl Stage {
         let id = SessionId { worker: 0, index: index as u32, generation: 1 };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (peer, local) = (address(50_000 + index as u16), address(5672));
-        let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77 };
+        let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77, traffic: Arc::default() };
         let session = Some(self.door.open(info, self.now));
         let (out, input, seen) = (Outbox::default(), Vec::new(), Vec::new());
         self.peers.push(Peer { id, session, out, input, seen, stalled: false });

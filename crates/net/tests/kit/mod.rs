@@ -123,6 +123,10 @@ impl Command {
         match verb {
             "echo" => cx.out.main().extend_from_slice(format!("{text}\n").as_bytes()),
             "seed" => cx.out.main().extend_from_slice(format!("{}\n", self.info.seed).as_bytes()),
+            "traffic" => {
+                let line = format!("{} {}\n", self.info.traffic.received(), self.info.traffic.sent());
+                cx.out.main().extend_from_slice(line.as_bytes());
+            }
             "big" => cx.out.push_shared(vec![b'x'; number() as usize].into()),
             "pieces" => (0..number()).for_each(|n| cx.out.push_shared(format!("{n}\n").into_bytes().into())),
             "pause" => {
