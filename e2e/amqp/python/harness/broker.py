@@ -49,13 +49,14 @@ class OwnBroker:
 
     `prefix` is put before the command line (for instance `nsenter …`), and
     `dial` opens a socket to one of the broker's ports, so that a broker inside
-    a network namespace can be watched from outside.
+    a network namespace can be watched from outside. `arguments` are further
+    ones of `narumq serve`.
     """
 
     kind = NARUMQ
     restartable = True
 
-    def __init__(self, binary: str, home: Path, *, amqp_port=None, prefix=(), dial=None):
+    def __init__(self, binary: str, home: Path, *, amqp_port=None, prefix=(), dial=None, arguments=()):
         self.binary = os.path.abspath(binary)
         self.home = Path(home)
         self.data_dir = self.home / "data"
@@ -63,6 +64,7 @@ class OwnBroker:
         self.amqp_port = amqp_port or free_port()
         self.http_port = free_port()
         self.prefix = list(prefix)
+        self.arguments = list(arguments)
         self.dial = dial or (lambda port: socket.create_connection(("127.0.0.1", port), timeout=2))
         self.process = None
 
@@ -84,6 +86,7 @@ class OwnBroker:
             "--amqp", f"127.0.0.1:{self.amqp_port}",
             "--http", f"127.0.0.1:{self.http_port}",
             *shlex.split(os.environ.get("NARUMQ_E2E_ARGS", "")),
+            *self.arguments,
         ]
 
     def start(self, within: float = READY_WITHIN) -> "OwnBroker":
