@@ -126,7 +126,8 @@ fn peer(arguments: &[u8]) -> Result<Peer> {
     let mut fields = Fields(arguments);
     fields.take(2)?;
     let mut table = Fields(fields.long()?);
-    let mut peer = Peer::default();
+    // A broker may call itself by another's name for its clients' sake, and say who it is beside it.
+    let (mut peer, mut actual) = (Peer::default(), Peer::default());
     while !table.0.is_empty() {
         let name = table.short_string()?;
         let value = match table.u8()? {
@@ -139,13 +140,16 @@ fn peer(arguments: &[u8]) -> Result<Peer> {
             b'V' => &[],
             other => return Err(Error::new(format!("server-properties hold a field of unknown type {other:#04x}"))),
         };
+        let text = || String::from_utf8_lossy(value).into_owned();
         match name.as_str() {
-            "product" => peer.product = String::from_utf8_lossy(value).into_owned(),
-            "version" => peer.version = String::from_utf8_lossy(value).into_owned(),
+            "product" => peer.product = text(),
+            "version" => peer.version = text(),
+            "actual_product" => actual.product = text(),
+            "actual_version" => actual.version = text(),
             _ => {}
         }
     }
-    Ok(peer)
+    Ok(if actual.product.is_empty() { peer } else { actual })
 }
 
 #[cfg(test)]
@@ -154,23 +158,42 @@ mod tests {
 
     #[test]
     fn the_peer_is_read_past_fields_of_any_type() {
-        let mut table = Vec::new();
-        for (name, kind, value) in [
+        let fields = [
             ("capabilities", b'F', &[0, 0, 0, 4, 1, b'x', b't', 1][..]),
             ("product", b'S', &[0, 0, 0, 2, b'X', b'Y']),
             ("seven", b'D', &[1, 0, 0, 0, 70]),
             ("void", b'V', &[]),
             ("version", b'S', &[0, 0, 0, 3, b'1', b'.', b'2']),
-        ] {
-            encode::short_string(&mut table, name);
-            table.push(kind);
-            table.extend(value);
-        }
-        let mut arguments = vec![0, 9];
-        encode::long_string(&mut arguments, &table);
+        ];
+        let arguments = arguments(&fields);
         let expected = Peer { product: "XY".to_owned(), version: "1.2".to_owned() };
         assert_eq!(peer(&arguments).unwrap(), expected);
         assert!(peer(&arguments[..arguments.len() - 1]).is_err(), "a cut table is an error");
+    }
+
+    #[test]
+    fn what_a_broker_really_is_counts() {
+        let fields = [
+            ("actual_product", b'S', &[0, 0, 0, 1, b'N'][..]),
+            ("actual_version", b'S', &[0, 0, 0, 1, b'1']),
+            ("product", b'S', &[0, 0, 0, 1, b'R']),
+            ("version", b'S', &[0, 0, 0, 1, b'3']),
+        ];
+        let expected = Peer { product: "N".to_owned(), version: "1".to_owned() };
+        assert_eq!(peer(&arguments(&fields)).unwrap(), expected);
+    }
+
+    /// The front of connection.start's arguments with this table.
+    fn arguments(fields: &[(&str, u8, &[u8])]) -> Vec<u8> {
+        let mut table = Vec::new();
+        for (name, kind, value) in fields {
+            encode::short_string(&mut table, name);
+            table.push(*kind);
+            table.extend(*value);
+        }
+        let mut arguments = vec![0, 9];
+        encode::long_string(&mut arguments, &table);
+        arguments
     }
 
     #[test]

@@ -55,21 +55,34 @@ pub struct Settings {
     pub channel_max: u16,
     /// Largest frame, in bytes, at least 4096.
     pub frame_max: u32,
-    /// The product's name in `connection.start`: some clients decide by it what they may use.
-    pub product: String,
-    /// The product's version there.
-    pub version: String,
+    /// What `connection.start` names as the product.
+    pub identity: Identity,
+}
+
+/// What clients are told they speak to. Some decide by it what they may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// `RabbitMQ`, in the last version in which a new prefetch reaches consumers that run, as it does here. Clients that look
+    /// at the product take any other for one where it does not, and go without.
+    #[default]
+    Compatible,
+    /// This product's own name and version.
+    Own,
+}
+
+impl Identity {
+    /// Product and version.
+    pub(crate) fn told(self) -> [&'static str; 2] {
+        match self {
+            Self::Compatible => ["RabbitMQ", "3.13.7"],
+            Self::Own => ["NaruMQ", env!("CARGO_PKG_VERSION")],
+        }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            heartbeat: 60,
-            channel_max: 2047,
-            frame_max: 131_072,
-            product: "NaruMQ".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        }
+        Self { heartbeat: 60, channel_max: 2047, frame_max: 131_072, identity: Identity::default() }
     }
 }
 

@@ -69,6 +69,9 @@ pub(crate) struct ServeArgs {
     /// Redis clients: this door is not built yet, it can only be off
     #[arg(long, value_name = "off", env = "NARUMQ_REDIS", hide_env_values = true, help_heading = "Doors")]
     pub(crate) redis: Option<Off>,
+    /// Which product AMQP clients are told they speak to [default: rabbitmq]
+    #[arg(long, env = "NARUMQ_AMQP_PRODUCT", hide_env_values = true, help_heading = "Doors")]
+    pub(crate) amqp_product: Option<AmqpProduct>,
     /// Listen beyond this machine although guest/guest is the only user
     #[arg(long, value_name = "BOOL", env = "NARUMQ_ALLOW_DEFAULT_CREDENTIALS", hide_env_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Doors")]
@@ -107,6 +110,16 @@ pub(crate) enum Durability {
     Fsync,
     /// The operating system has it: it survives the process, not the machine
     Os,
+}
+
+/// The products by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AmqpProduct {
+    /// RabbitMQ 3.13: clients that look at it, such as Celery, then use what is there
+    Rabbitmq,
+    /// NaruMQ in its own version
+    Narumq,
 }
 
 /// The only word that a door which is not built yet understands.

@@ -10,6 +10,7 @@ use crate::report::Level;
 use crate::system;
 use address::{Address, Listening};
 use file::File;
+use narumq_amqp::Identity;
 use narumq_model::{Durability, limits};
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) amqp: Vec<Address>,
     /// Where management, health and metrics answer; empty = nowhere.
     pub(crate) http: Vec<Address>,
+    /// What AMQP clients are told they speak to.
+    pub(crate) identity: Identity,
     /// guest/guest may come from other machines.
     pub(crate) allow_default_credentials: bool,
     /// What a positive answer to a durable write promises.
@@ -67,6 +70,10 @@ impl Config {
             data_dir: given.data_dir.or(file.data_dir).unwrap_or_else(|| "narumq-data".into()),
             amqp: addresses("amqp", amqp, AMQP_PORT)?,
             http: addresses("http", http, HTTP_PORT)?,
+            identity: match given.amqp_product.or(file.amqp_product) {
+                Some(cli::AmqpProduct::Narumq) => Identity::Own,
+                Some(cli::AmqpProduct::Rabbitmq) | None => Identity::Compatible,
+            },
             allow_default_credentials: given
                 .allow_default_credentials
                 .or(file.allow_default_credentials)

@@ -28,7 +28,8 @@ fn listen(listeners: &mut Vec<Listen>, addresses: &[Address], door: impl FnOnce(
 }
 
 fn amqp(config: &Config) -> Arc<dyn Door> {
-    let settings = narumq_amqp::Settings { heartbeat: config.heartbeat, ..narumq_amqp::Settings::default() };
+    let (heartbeat, identity) = (config.heartbeat, config.identity);
+    let settings = narumq_amqp::Settings { heartbeat, identity, ..narumq_amqp::Settings::default() };
     Arc::new(narumq_amqp::Amqp::new(settings))
 }
 

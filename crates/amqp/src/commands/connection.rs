@@ -1,5 +1,6 @@
 //! Class connection: the handshake, the limits, and the end.
 
+use crate::Identity;
 use crate::auth::{Login, MECHANISMS};
 use crate::codec::{
     ConnectionClose, ConnectionCloseOk, ConnectionOpen, ConnectionOpenOk, ConnectionStart, ConnectionStartOk,
@@ -31,6 +32,7 @@ const CAPABILITIES: [&[u8]; 9] = [
 impl AmqpSession {
     /// `connection.start`: what we are.
     pub(crate) fn start(&mut self, cx: &mut Context<'_>) {
+        let (own, told) = (Identity::Own.told(), self.settings.identity.told());
         let mut properties = Vec::with_capacity(512);
         let mut table = TableWriter::new(&mut properties);
         table
@@ -39,11 +41,13 @@ impl AmqpSession {
                     table.entry(name, Value::Bool(true));
                 }
             })
+            .long_string(b"actual_product", own[0].as_bytes())
+            .long_string(b"actual_version", own[1].as_bytes())
             .long_string(b"cluster_name", b"narumq")
             .long_string(b"information", b"AMQP 0-9-1")
             .long_string(b"platform", b"Rust")
-            .long_string(b"product", self.settings.product.as_bytes())
-            .long_string(b"version", self.settings.version.as_bytes());
+            .long_string(b"product", told[0].as_bytes())
+            .long_string(b"version", told[1].as_bytes());
         let start = ConnectionStart {
             version_major: 0,
             version_minor: 9,

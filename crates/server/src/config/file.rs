@@ -3,7 +3,7 @@
 use super::address::Listening;
 use super::error::ConfigError;
 use super::size::Size;
-use crate::cli::{Durability, Off};
+use crate::cli::{AmqpProduct, Durability, Off};
 use crate::report::Level;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ pub(crate) struct File {
     sqs: Option<Off>,
     #[expect(dead_code, reason = "reading it checks that it is off")]
     redis: Option<Off>,
+    pub(crate) amqp_product: Option<AmqpProduct>,
     pub(crate) allow_default_credentials: Option<bool>,
     pub(crate) durability: Option<Durability>,
     pub(crate) workers: Option<u16>,

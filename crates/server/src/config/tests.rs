@@ -25,7 +25,7 @@ fn defaults_are_this_machine_and_the_disk() {
     assert_eq!(sockets(&config.amqp), ["127.0.0.1:5672", "[::1]:5672"]);
     assert_eq!(sockets(&config.http), ["127.0.0.1:15672", "[::1]:15672"]);
     assert!(!config.amqp[0].optional && config.amqp[1].optional);
-    assert_eq!(config.durability, Durability::Fsync);
+    assert_eq!((config.durability, config.identity), (Durability::Fsync, Identity::Compatible));
     assert_eq!((config.heartbeat, config.message_size_max, config.disk_reserve), (60, 128 << 20, None));
     assert!(config.workers >= 1 && config.memory_limit >= 64 << 20);
 }
@@ -33,15 +33,19 @@ fn defaults_are_this_machine_and_the_disk() {
 #[test]
 fn the_command_line_stands_over_the_file_and_the_file_over_defaults() {
     let file = "data-dir = '/a'\nheartbeat = 5\nworkers = 7\ndurability = 'os'\namqp = [1111, '127.0.0.1:2222']\n\
-                http = 'off'\nmemory-limit = '1GiB'\ndisk-reserve = 5\nlog-level = 'debug'\nkafka = 'off'\n";
+                http = 'off'\nmemory-limit = '1GiB'\ndisk-reserve = 5\nlog-level = 'debug'\nkafka = 'off'\n\
+                amqp-product = 'narumq'\n";
     let from_file = merged(&[], file).unwrap();
     assert_eq!(from_file.data_dir, PathBuf::from("/a"));
     assert_eq!((from_file.heartbeat, from_file.workers, from_file.durability), (5, 7, Durability::Os));
     assert_eq!((from_file.memory_limit, from_file.disk_reserve), (1 << 30, Some(5)));
     assert_eq!(sockets(&from_file.amqp), ["127.0.0.1:1111", "[::1]:1111", "127.0.0.1:2222"]);
     assert_eq!((from_file.http.len(), from_file.log_level), (0, Level::Debug));
-    let over = merged(&["--heartbeat", "9", "--amqp", "127.0.0.1:0", "--durability", "fsync"], file).unwrap();
+    assert_eq!(from_file.identity, Identity::Own);
+    let words = ["--heartbeat", "9", "--amqp", "127.0.0.1:0", "--durability", "fsync", "--amqp-product", "rabbitmq"];
+    let over = merged(&words, file).unwrap();
     assert_eq!((over.heartbeat, over.workers, over.durability), (9, 7, Durability::Fsync));
+    assert_eq!(over.identity, Identity::Compatible);
     assert_eq!(sockets(&over.amqp), ["127.0.0.1:0"]);
 }
 

@@ -189,7 +189,7 @@ class ForeignBroker:
         told = connection._impl.server_properties
         connection.close()
         version = str(told.get("version", ""))
-        if told.get("product") == "RabbitMQ" and version.startswith("3."):
+        if told.get("product") == "RabbitMQ" and "actual_product" not in told and version.startswith("3."):
             return RABBITMQ310
         return NARUMQ
 
