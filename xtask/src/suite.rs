@@ -6,6 +6,7 @@
 mod clients;
 mod console;
 mod count;
+mod go;
 mod process;
 mod steps;
 mod toolchain;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::count;
+use super::go;
 use super::steps::Step;
 use super::{Outcome, Run};
 
@@ -71,7 +72,12 @@ pub(super) fn maven_test(run: &mut Run, step: &Step) -> Outcome {
 
 /// `go test`, never from its cache: the cache does not know that the binary changed.
 pub(super) fn go_test(run: &mut Run, step: &Step) -> Outcome {
-    let command = in_folder(run, step, "go", &["test", "-json", "-count=1", "./..."]);
+    let go = match go::program(run, step) {
+        Ok(go) => go,
+        Err(outcome) => return outcome,
+    };
+    let mut command = in_folder(run, step, &go.to_string_lossy(), &["test", "-json", "-count=1", "./..."]);
+    command.env("GOTOOLCHAIN", "local").env_remove("GOROOT");
     let mut outcome = run.tests(step, command, count::go);
     outcome.output = count::readable(&outcome.output);
     outcome

@@ -5,41 +5,50 @@ use std::process::{Command, Stdio};
 use super::steps::Step;
 use super::{Outcome, Run};
 
-/// What a language needs on the machine.
-pub(super) struct Toolchain {
-    /// Commands that succeed where it is installed.
-    probes: &'static [&'static [&'static str]],
-    /// The system packages (Debian's names) that bring it.
-    packages: &'static [&'static str],
+/// What a language needs on the machine, in the order in which it is installed.
+pub(super) struct Toolchain(&'static [Need]);
+
+/// One program.
+struct Need {
+    /// A command that succeeds where it is there.
+    probe: &'static [&'static str],
+    /// The system package (Debian's name) that brings it.
+    package: &'static str,
 }
 
 /// Python with virtual environments (some systems ship it without).
-pub(super) const PYTHON: Toolchain =
-    Toolchain { probes: &[&["python3", "-c", "import ensurepip, venv"]], packages: &["python3", "python3-venv"] };
+pub(super) const PYTHON: Toolchain = Toolchain(&[
+    Need { probe: &["python3", "--version"], package: "python3" },
+    Need { probe: &["python3", "-c", "import ensurepip, venv"], package: "python3-venv" },
+]);
 
-/// Node.js with npm.
-pub(super) const NODE: Toolchain =
-    Toolchain { probes: &[&["node", "--version"], &["npm", "--version"]], packages: &["nodejs", "npm"] };
+/// Node.js, whose package brings npm on some systems and not on others.
+pub(super) const NODE: Toolchain = Toolchain(&[
+    Need { probe: &["node", "--version"], package: "nodejs" },
+    Need { probe: &["npm", "--version"], package: "npm" },
+]);
 
 /// A Java compiler with Maven.
-pub(super) const JAVA: Toolchain = Toolchain {
-    probes: &[&["javac", "-version"], &["mvn", "--version"]],
-    packages: &["openjdk-17-jdk-headless", "maven"],
-};
+pub(super) const JAVA: Toolchain = Toolchain(&[
+    Need { probe: &["javac", "-version"], package: "default-jdk-headless" },
+    Need { probe: &["mvn", "--version"], package: "maven" },
+]);
 
-/// Go.
-pub(super) const GO: Toolchain = Toolchain { probes: &[&["go", "version"]], packages: &["golang"] };
+/// Go of any version: see `go.rs`.
+pub(super) const GO: Toolchain = Toolchain(&[Need { probe: &["go", "version"], package: "golang-go" }]);
+
+impl Need {
+    fn is_met(&self) -> bool {
+        let (program, arguments) = self.probe.split_first().expect("a probe names its program");
+        let quiet = || Stdio::null();
+        let status = Command::new(program).args(arguments).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
 
 impl Toolchain {
-    /// The probes that do not succeed, as a person would type them.
-    fn missing(&self) -> Vec<String> {
-        let fails = |probe: &&&[&str]| {
-            let (program, arguments) = probe.split_first().expect("a probe names its program");
-            let quiet = || Stdio::null();
-            let status = Command::new(program).args(arguments).stdin(quiet()).stdout(quiet()).stderr(quiet()).status();
-            !status.is_ok_and(|status| status.success())
-        };
-        self.probes.iter().filter(fails).map(|probe| probe.join(" ")).collect()
+    fn missing(&self) -> Vec<&'static Need> {
+        self.0.iter().filter(|need| !need.is_met()).collect()
     }
 
     /// Nothing if the toolchain is there or could be installed (`CI=true`, as root); else the step's outcome:
@@ -49,7 +58,8 @@ impl Toolchain {
         if missing.is_empty() {
             return None;
         }
-        let note = format!("`{}` fails; install {}", missing.join("`, `"), self.packages.join(" "));
+        let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+        let note = format!("{} fails; install {}", probes(&missing), packages.join(" "));
         if !run.ci {
             return Some(Outcome::skipped(note));
         }
@@ -58,19 +68,30 @@ impl Toolchain {
         }
         self.install(run, step).err().or_else(|| match self.missing().as_slice() {
             [] => None,
-            still => {
-                Some(Outcome::failed(format!("installed, and `{}` still fails", still.join("`, `")), String::new()))
-            }
+            still => Some(Outcome::failed(format!("installed, and {} still fails", probes(still)), String::new())),
         })
     }
 
+    /// One package after the other, because the one before may have brought what the next is for, or conflict with it.
     fn install(&self, run: &mut Run, step: &Step) -> Result<(), Outcome> {
         let update = run.command("apt-get", &["update", "-q"]);
         run.must(step, update)?;
-        let mut install = run.command("apt-get", &["install", "-q", "-y", "--no-install-recommends"]);
-        install.args(self.packages).env("DEBIAN_FRONTEND", "noninteractive");
-        run.must(step, install)
+        for need in self.0 {
+            if !need.is_met() {
+                let arguments = ["install", "-q", "-y", "--no-install-recommends", need.package];
+                let mut install = run.command("apt-get", &arguments);
+                install.env("DEBIAN_FRONTEND", "noninteractive");
+                run.must(step, install)?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Probes as a person would type them.
+fn probes(needs: &[&Need]) -> String {
+    let typed: Vec<String> = needs.iter().map(|need| format!("`{}`", need.probe.join(" "))).collect();
+    typed.join(", ")
 }
 
 #[cfg(test)]
@@ -79,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_named() {
-        let absent = Toolchain { probes: &[&["cargo", "--version"], &["no-such-program", "-v"]], packages: &[] };
-        assert_eq!(absent.missing(), ["no-such-program -v"]);
+        const THERE: Need = Need { probe: &["cargo", "--version"], package: "a" };
+        const ABSENT: Need = Need { probe: &["no-such-program", "-v"], package: "b" };
+        assert_eq!(probes(&Toolchain(&[THERE, ABSENT]).missing()), "`no-such-program -v`");
     }
 }
