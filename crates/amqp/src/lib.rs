@@ -71,8 +71,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Product and version.
-    pub(crate) fn told(self) -> [&'static str; 2] {
+    /// Product and version, as they stand in `connection.start` and in what tools of the original ask for.
+    pub fn told(self) -> [&'static str; 2] {
         match self {
             Self::Compatible => ["RabbitMQ", "3.13.7"],
             Self::Own => ["NaruMQ", env!("CARGO_PKG_VERSION")],

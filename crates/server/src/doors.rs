@@ -45,7 +45,7 @@ fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn D
         node: "narumq@localhost".into(),
         product: "NaruMQ".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        compatible_version: COMPATIBLE_VERSION.into(),
+        compatible_version: narumq_amqp::Identity::Compatible.told()[1].into(),
         started: system::wall_clock(),
         listeners,
         ready: ready.clone(),
@@ -59,6 +59,3 @@ fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn D
         unlisted: narumq_amqp::is_reply_queue,
     }))
 }
-
-/// What tools of the original are told that ask for its version: the one whose behaviour ours is.
-const COMPATIBLE_VERSION: &str = "4.3.0";
