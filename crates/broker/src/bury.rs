@@ -1,6 +1,7 @@
 //! Dead messages move to where the dead go, whole in their old queue or whole in the new ones.
 
 use crate::Broker;
+use crate::core::lock;
 use crate::queue::admit::enqueue;
 use crate::queue::{Dead, Queue, QueueState};
 use crate::route::{RouteQuery, Targets, route};
@@ -15,9 +16,9 @@ impl Broker {
     /// What a call owes before it returns: the dead are buried, unused queues deleted. Burying may kill in turn.
     #[inline]
     pub(crate) fn after(&self, turn: &mut Turn) {
-        while !turn.dead.is_empty() || !turn.unused.is_empty() {
-            for dead in std::mem::take(&mut turn.dead) {
-                self.bury(dead, turn);
+        while !turn.bury.is_empty() || !turn.unused.is_empty() {
+            for queue in std::mem::take(&mut turn.bury) {
+                self.bury_all(&queue, turn);
             }
             for queue in std::mem::take(&mut turn.unused) {
                 self.delete_unused(&queue, turn);
@@ -25,15 +26,34 @@ impl Broker {
         }
     }
 
-    fn bury(&self, dead: Dead, turn: &mut Turn) {
-        let Dead { queue, seq, mut message, reason } = dead;
+    /// Buries what died in `queue`, in order. Whatever thread takes one of the dead has buried it before another takes the
+    /// next one; what another thread buries of those of this turn is buried when this returns.
+    fn bury_all(&self, queue: &Arc<Queue>, turn: &mut Turn) {
+        let _spade = lock(&queue.spade);
+        loop {
+            let mut state = queue.lock();
+            let Some(dead) = state.next_dead() else {
+                turn.moved = turn.moved.max(state.buried_at());
+                return state.count_memory(&self.core);
+            };
+            drop(state);
+            self.bury(queue, dead, turn);
+        }
+    }
+
+    fn bury(&self, queue: &Arc<Queue>, dead: Dead, turn: &mut Turn) {
+        let Dead { seq, message, reason } = dead;
+        let Some(mut message) = message else {
+            // It cannot be read and stays where it lies.
+            return queue.lock().buried(Lsn(0), &self.core, turn);
+        };
         let exchange = queue.definition.policy.dead_letter_exchange.clone();
-        let envelope = after_death(&queue, &message, reason, turn.now);
+        let envelope = after_death(queue, &message, reason, turn.now);
         message.set_envelope(envelope);
         message.expires_at = Time::NEVER;
         (message.failures, message.hand_overs) = (0, 0);
-        let targets = exchange.map_or_else(Targets::new, |exchange| self.grave(&queue, &exchange, &message));
-        self.move_message(&queue, seq, &message, &targets, turn);
+        let targets = exchange.map_or_else(Targets::new, |exchange| self.grave(queue, &exchange, &message));
+        self.move_message(queue, seq, &message, &targets, turn);
     }
 
     /// The queues a dead message goes to, those left out that would make it go in circles.
@@ -92,15 +112,14 @@ impl Broker {
         }
         let appended = (!entries.is_empty()).then(|| self.core.log.append_group(&entries));
         let lies: Vec<_> = journaled.iter().map(|(id, seq, _)| (*id, *seq)).collect();
-        if let Some(appended) = appended {
-            turn.moved = turn.moved.max(appended.lsn);
-            if let Some((_, state)) = locked.get_mut(&source.id()) {
-                state.gone_is_logged(&self.core);
-            }
-            for (id, seq) in lies {
-                if let Some((_, state)) = locked.get_mut(&id) {
-                    state.lies_in(&self.core, seq, appended.file);
-                }
+        if let Some((_, state)) = locked.get_mut(&source.id()) {
+            let lsn = appended.map_or(Lsn(0), |appended| appended.lsn);
+            state.gone_is_logged(lsn, &self.core);
+            state.buried(lsn, &self.core, turn);
+        }
+        for (id, seq) in lies {
+            if let (Some((_, state)), Some(appended)) = (locked.get_mut(&id), appended) {
+                state.lies_in(&self.core, seq, appended.file);
             }
         }
         for (id, seq, copy) in copies {

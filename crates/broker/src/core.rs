@@ -2,6 +2,7 @@
 
 use crate::counts::Totals;
 use crate::event::Mailboxes;
+use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
 use foldhash::fast::RandomState;
@@ -28,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
     pub(crate) totals: Totals,
+    pub(crate) promises: Promises,
     pub(crate) on_failure: OnceLock<OnFailure>,
     deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
     /// The time of the latest turn, for what the log's threads do.
@@ -49,6 +51,7 @@ impl Core {
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),
+            promises: Promises::default(),
             on_failure: OnceLock::new(),
             deadlines: Mutex::default(),
             time: AtomicU64::new(0),

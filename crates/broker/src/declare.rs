@@ -322,7 +322,7 @@ impl Broker {
                 let record = Record::Queue(vhost.name().clone(), queue.definition.clone());
                 lsn = self.note_catalog(self.log_catalog(Kind::Delete, &record, turn));
             }
-            inner.clear(queue, &self.core, turn);
+            inner.clear(queue, lsn, &self.core, turn);
             let told: Vec<_> = inner.consumers.drain().map(|c| (c.spec.session, c.spec.key)).collect();
             (ready, lsn, told)
         };

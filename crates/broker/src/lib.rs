@@ -1,7 +1,8 @@
 //! Exchanges, bindings, queues and cursors over the log; synchronous, with `now` as an argument.
 //!
 //! [`Broker`] is shared by reference between the workers; no call blocks on the disk. What must wait for it gets an
-//! [`Lsn`] to wait for. Locks, in this order: catalog → vhosts → one vhost → queues ascending by id → append latch → mailbox.
+//! [`Lsn`] to wait for. Locks, in this order: one queue's spade → catalog → vhosts → one vhost → queues ascending by id → append latch →
+//! mailbox.
 #![forbid(unsafe_code)]
 
 mod accounts;
@@ -18,6 +19,7 @@ mod event;
 mod exchange;
 mod open;
 mod parts;
+mod promises;
 mod publish;
 mod queue;
 mod registry;
@@ -121,12 +123,16 @@ impl Broker {
         if sync > Lsn(0) {
             self.core.log.want_sync(sync);
         }
+        if turn.take_kept() {
+            // What was held back may be durable already: no further sync may ever come to say so.
+            self.core.mailboxes.wake_all();
+        }
         self.core.mailboxes.wake_marked(turn);
     }
 
     /// Positive answers may speak of everything up to here.
     pub fn durable(&self) -> Lsn {
-        self.core.log.durable()
+        self.core.promises.durable(self.core.log.durable())
     }
 
     /// Whether publishers should wait a moment: too much is on its way to the disk. Look again at `Event::Durable`.

@@ -69,11 +69,11 @@ impl Broker {
         let mut body = None;
         for targets in route.targets.chunks(TARGETS_PER_ENTRY_MAX) {
             let mut locked: Vec<Locked<'_>> = targets.iter().map(|q| (q, q.lock())).collect();
-            locked.retain(|(queue, state)| {
+            locked.retain_mut(|(queue, state)| {
                 let admitted = state.admits(&queue.definition.policy, message.payload_len());
                 if !state.deleted && !admitted {
                     published.refused = true;
-                    queue.refuse(message.clone(), turn);
+                    queue.refuse(state, message.clone(), turn);
                 }
                 !state.deleted && admitted
             });
@@ -131,7 +131,8 @@ impl Broker {
         lsn
     }
 
-    /// Settles and publishes as one group: after a crash all of it holds, or nothing.
+    /// Settles and publishes as one group: after a crash all of it holds, or nothing. What is rejected and has somewhere to go
+    /// moves there behind the group, one by one; the LSN covers that, too.
     pub fn transact(
         &self,
         settles: Vec<TxSettle>,
@@ -163,7 +164,7 @@ impl Broker {
                 let coming = coming.entry(target.id()).or_default();
                 if !state.admits_after(&queue.definition.policy, message.payload_len(), *coming) {
                     published.refused = true;
-                    queue.refuse(message.clone(), turn);
+                    queue.refuse(state, message.clone(), turn);
                     continue;
                 }
                 *coming = (coming.0 + 1, coming.1 + message.payload_len() as u64);
@@ -208,7 +209,7 @@ impl Broker {
         let appended = self.core.log.append_group(&entries);
         for (id, _) in &removed {
             if let Some((_, state)) = locked.get_mut(id) {
-                state.gone_is_logged(&self.core);
+                state.gone_is_logged(appended.lsn, &self.core);
             }
         }
         for (id, seq, _) in &journaled {

@@ -59,16 +59,18 @@ pub(crate) struct Queue {
     pub(crate) owner: Option<SessionId>,
     /// Whether durable messages are journaled here.
     pub(crate) journaled: bool,
+    /// Who holds it buries the queue's dead. Taken before all other locks, and one at a time.
+    pub(crate) spade: Mutex<()>,
     state: Mutex<QueueState>,
 }
 
 /// A message on its way out of a queue to where the dead go.
 #[derive(Debug)]
 pub(crate) struct Dead {
-    pub(crate) queue: Arc<Queue>,
     /// Its place in the queue; `None` if it never got one.
     pub(crate) seq: Option<Seq>,
-    pub(crate) message: Message,
+    /// `None` if it must be read, or cannot be.
+    pub(crate) message: Option<Message>,
     pub(crate) reason: DeathReason,
 }
 
@@ -88,7 +90,7 @@ pub(crate) struct QueueState {
     places: Places,
     /// Messages on their way to where the dead go: still in the log under this queue.
     leaving: BTreeMap<Seq, Leaving>,
-    /// Those of them that must be read first.
+    /// They and those that were refused, in the order in which they died.
     doomed: Doomed,
     /// Messages whose bytes are damaged on the disk: kept, not handed over.
     damaged: Vec<(u8, Seq)>,
@@ -119,6 +121,8 @@ pub(crate) struct QueueState {
     gone: Gone,
     /// The parts of its newest State.
     parts: Parts,
+    /// The last entry of the log that says what has gone.
+    told_at: Lsn,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -190,8 +194,9 @@ impl Queue {
             events: Vec::new(),
             gone: Gone::default(),
             parts: Parts::default(),
+            told_at: Lsn(0),
         };
-        Self { definition, vhost, owner, journaled, state: Mutex::new(state) }
+        Self { definition, vhost, owner, journaled, spade: Mutex::new(()), state: Mutex::new(state) }
     }
 
     pub(crate) fn id(&self) -> ObjectId {
@@ -260,7 +265,7 @@ impl QueueState {
         self.owe_gone(queue, turn);
         self.post(&core.mailboxes, turn);
         self.arm(queue, core, turn);
-        if !self.doomed.is_empty() {
+        if self.doomed.must_read() {
             self.read_doomed(queue, core);
         }
         self.let_go_leased(core);
@@ -273,7 +278,7 @@ impl QueueState {
         }
     }
 
-    fn count_memory(&mut self, core: &Core) {
+    pub(crate) fn count_memory(&mut self, core: &Core) {
         use std::sync::atomic::Ordering::Relaxed;
         self.in_lanes = self.lanes.iter().map(Lane::memory).sum();
         let now = self.in_lanes + self.leases.memory() + self.doomed.memory();

@@ -1,7 +1,7 @@
 //! One turn: the time it runs at, and what is owed to others when it ends.
 
 use crate::counts::Counts;
-use crate::queue::{Dead, Queue};
+use crate::queue::Queue;
 use narumq_model::{Lsn, Time};
 use std::sync::Arc;
 
@@ -15,14 +15,16 @@ pub struct Turn {
     worker: Option<u16>,
     marked: u64,
     sync: Lsn,
-    /// Messages on their way to where the dead go; buried before the broker's call returns.
-    pub(crate) dead: Vec<Dead>,
+    /// Queues whose dead are to be buried before the broker's call returns.
+    pub(crate) bury: Vec<Arc<Queue>>,
     /// Queues that nobody uses any more; deleted before the broker's call returns.
     pub(crate) unused: Vec<Arc<Queue>>,
     /// Queues that owe the log the removals of this turn.
     pub(crate) untold: Vec<Arc<Queue>>,
     /// The last message that was moved to where the dead go: who settled it waits for that, too.
     pub(crate) moved: Lsn,
+    /// Something that was promised is done.
+    kept: bool,
     /// A buffer for the data of entries.
     pub(crate) scratch: Vec<u8>,
 }
@@ -36,10 +38,11 @@ impl Turn {
             worker,
             marked: 0,
             sync: Lsn(0),
-            dead: Vec::new(),
+            bury: Vec::new(),
             unused: Vec::new(),
             untold: Vec::new(),
             moved: Lsn(0),
+            kept: false,
             scratch: Vec::new(),
         }
     }
@@ -47,6 +50,24 @@ impl Turn {
     /// An answer waits for this LSN.
     pub fn want_sync(&mut self, lsn: Lsn) {
         self.sync = self.sync.max(lsn);
+    }
+
+    /// A message of this queue has died.
+    #[inline]
+    pub(crate) fn bury(&mut self, queue: &Arc<Queue>) {
+        if self.bury.last().is_none_or(|last| !Arc::ptr_eq(last, queue)) {
+            self.bury.push(queue.clone());
+        }
+    }
+
+    /// Something that was promised is done once `lsn` is durable.
+    pub(crate) fn kept(&mut self, lsn: Lsn) {
+        self.want_sync(lsn);
+        self.kept = true;
+    }
+
+    pub(crate) fn take_kept(&mut self) -> bool {
+        std::mem::take(&mut self.kept)
     }
 
     pub(crate) fn mark(&mut self, worker: u16) {

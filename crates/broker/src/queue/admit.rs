@@ -113,9 +113,9 @@ impl Queue {
     }
 
     /// A message the queue refuses: it dies of the limit if the queue says so.
-    pub(crate) fn refuse(self: &Arc<Self>, message: Message, turn: &mut Turn) {
+    pub(crate) fn refuse(self: &Arc<Self>, state: &mut QueueState, message: Message, turn: &mut Turn) {
         if self.definition.policy.overflow == Overflow::RejectDeadLetter && self.buries() {
-            turn.dead.push(Dead { queue: self.clone(), seq: None, message, reason: DeathReason::MaxLength });
+            state.doom(Dead { seq: None, message: Some(message), reason: DeathReason::MaxLength }, self, turn);
         }
     }
 
@@ -126,7 +126,7 @@ impl Queue {
             return (Lsn(0), false);
         }
         if !state.admits(&self.definition.policy, message.payload_len()) {
-            self.refuse(message, turn);
+            self.refuse(&mut state, message, turn);
             return (Lsn(0), true);
         }
         self.prepare(&mut message, turn.now);

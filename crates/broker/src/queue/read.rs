@@ -48,7 +48,7 @@ impl QueueState {
     pub(super) fn read_for(&mut self, lane: usize, queue: &Queue, core: &Core) {
         match &self.reading {
             Some(reading) if !reading.done => return,
-            Some(Reading { of: ReadOf::Lane(_), .. }) if !self.doomed.is_empty() => {
+            Some(Reading { of: ReadOf::Lane(_), .. }) if self.doomed.must_read() => {
                 return self.read_doomed(queue, core);
             }
             _ => {}

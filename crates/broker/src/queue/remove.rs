@@ -65,7 +65,7 @@ impl QueueState {
         }
         let Ready { seq, lsn, message } = ready;
         self.leaving.insert(seq, Leaving { priority: message.priority, lsn, bytes: message.payload_len() as u64 });
-        turn.dead.push(Dead { queue: queue.clone(), seq: Some(seq), message, reason });
+        self.doom(Dead { seq: Some(seq), message: Some(message), reason }, queue, turn);
     }
 
     /// What has gone is told to the log when the turn ends, if it is not told before.
@@ -93,13 +93,14 @@ impl QueueState {
         self.gone.encode(&mut data);
         let lsn = core.log.append(&Entry::new(Kind::Remove, queue.id(), turn.now).with_data(&data)).lsn;
         turn.scratch = data;
-        self.gone_is_logged(core);
+        self.gone_is_logged(lsn, core);
         lsn
     }
 
-    /// The log has been told what has gone: only now is it unwanted in its files, which may be written over once the
+    /// The log has been told what has gone, by entry `lsn`: only now is it unwanted in its files, which may be written over once the
     /// entries so far are durable.
-    pub(crate) fn gone_is_logged(&mut self, core: &Core) {
+    pub(crate) fn gone_is_logged(&mut self, lsn: Lsn, core: &Core) {
+        self.told_at = self.told_at.max(lsn);
         let mut emptied = false;
         for range in self.gone.ranges.drain(..) {
             emptied |= self.places.remove(range);
@@ -173,8 +174,9 @@ impl QueueState {
         (count, lsn)
     }
 
-    /// The queue is deleted: nothing is kept. Its consumers are told by the caller.
-    pub(crate) fn clear(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
+    /// The queue is deleted, by entry `lsn` of the log if it was journaled: nothing is kept. Its consumers are told by the
+    /// caller.
+    pub(crate) fn clear(&mut self, queue: &Queue, lsn: Lsn, core: &Core, turn: &mut Turn) {
         self.deleted = true;
         // Whoever waits for a message asks again and learns it.
         self.tell_waiting(queue);
@@ -183,7 +185,7 @@ impl QueueState {
         (self.ready, self.ready_bytes) = (0, 0);
         self.leases = Default::default();
         self.leaving.clear();
-        self.doomed = Default::default();
+        self.forget_doomed(lsn, core, turn);
         self.damaged.clear();
         self.gone = Gone::default();
         self.count_memory(core);

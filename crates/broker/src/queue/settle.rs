@@ -97,13 +97,13 @@ impl QueueState {
                 turn.counts.acknowledged += 1;
                 self.gone_at(seq, lease.journaled, lease.payload_len());
             }
-            Outcome::Reject => self.die_leased((seq, lease, kept), DeathReason::Rejected, queue, turn),
+            Outcome::Reject => self.die_leased((seq, lease, kept), DeathReason::Rejected, queue, core, turn),
             Outcome::Return | Outcome::Fail => {
                 let policy = &queue.definition.policy;
                 if outcome == Outcome::Fail {
                     lease.failures = lease.failures.saturating_add(1);
                     if policy.delivery_limit.is_some_and(|limit| u32::from(lease.failures) > limit) {
-                        return self.die_leased((seq, lease, kept), DeathReason::DeliveryLimit, queue, turn);
+                        return self.die_leased((seq, lease, kept), DeathReason::DeliveryLimit, queue, core, turn);
                     }
                 }
                 let counts =
@@ -189,9 +189,9 @@ impl QueueState {
     }
 }
 
-/// Counts that a delivery limit needs outlive a restart.
-fn log_count(queue: &Queue, core: &Core, turn: &mut Turn, seq: Seq, hand_overs: u16, failures: u16) {
+/// Counts that a delivery limit needs outlive a restart. Returns the entry's LSN.
+pub(super) fn log_count(queue: &Queue, core: &Core, turn: &mut Turn, seq: Seq, hand_overs: u16, failures: u16) -> Lsn {
     let mut data = Vec::with_capacity(16);
     [seq.0, hand_overs.into(), failures.into()].iter().for_each(|n| varint::put(&mut data, *n));
-    core.log.append(&Entry::new(Kind::Count, queue.id(), turn.now).with_data(&data));
+    core.log.append(&Entry::new(Kind::Count, queue.id(), turn.now).with_data(&data)).lsn
 }
