@@ -245,3 +245,36 @@ fn what_is_gone_already_waits_for_the_one_who_made_it_go() {
         assert_eq!((stage.heard(first), stage.heard(second)), (vec![answer.to_owned()], vec![answer.to_owned()]));
     }
 }
+
+#[test]
+fn what_was_emptied_already_waits_for_the_one_who_emptied_it() {
+    let purge = || QueuePurge { queue: b"d", ..Default::default() };
+    let delete = || QueueDelete { queue: b"d", if_empty: true, ..Default::default() };
+    for emptied_by in ["purge", "ack", "get"] {
+        for (asked, answer) in [
+            (Method::from(purge()), "1 queue.purge-ok message_count=0"),
+            (Method::from(delete()), "1 queue.delete-ok message_count=0"),
+        ] {
+            let mut stage = Stage::new();
+            let (first, second) = (stage.connect(), stage.connect());
+            stage.send(first, 1, &durable("d"));
+            stage.publish(first, 1, &Message { properties: PERSISTENT, ..to("d", b"m") });
+            stage.sync();
+            stage.heard(first);
+            stage.disk.shut();
+            match emptied_by {
+                "purge" => stage.send(first, 1, &purge()),
+                "ack" => {
+                    stage.send(first, 1, &get("d"));
+                    stage.send(first, 1, &BasicAck { delivery_tag: 1, multiple: false });
+                }
+                _ => stage.send(first, 1, &BasicGet { no_ack: true, ..get("d") }),
+            }
+            stage.send(second, 1, &asked);
+            assert_eq!(stage.heard(second), NOTHING, "{answer} after {emptied_by} came too early");
+            stage.disk.open_up();
+            stage.sync();
+            assert_eq!(stage.heard(second), [answer]);
+        }
+    }
+}

@@ -129,7 +129,7 @@ impl Broker {
         Ok(got)
     }
 
-    /// Drops every ready message: how many, and the LSN that makes it durable.
+    /// Drops every ready message: how many, and the LSN that makes it durable, with all that left the queue before.
     pub fn purge(&self, queue: &QueueHandle, turn: &mut Turn) -> (u64, Lsn) {
         queue.0.lock().purge(&queue.0, &self.core, turn)
     }

@@ -147,8 +147,8 @@ impl QueueState {
         }
     }
 
-    /// Drops every ready message; returns how many there were and the LSN that makes it durable. What is cold goes by
-    /// the range, whatever it spans.
+    /// Drops every ready message; returns how many there were and the LSN that makes it durable, and all that went before
+    /// it: the answer says that the queue is empty. What is cold goes by the range, whatever it spans.
     pub(crate) fn purge(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
         let count = self.ready;
         self.gone.bytes += self.ready_bytes.saturating_sub(self.transient_bytes());
@@ -169,9 +169,9 @@ impl QueueState {
         self.marks.clear();
         self.forget_read();
         self.tell_waiting(queue);
-        let lsn = self.log_gone(queue, core, turn);
+        self.log_gone(queue, core, turn);
         self.finish(queue, core, turn);
-        (count, lsn)
+        (count, self.told_at)
     }
 
     /// The queue is deleted, by entry `lsn` of the log if it was journaled: nothing is kept. Its consumers are told by the
