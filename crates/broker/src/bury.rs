@@ -17,8 +17,8 @@ impl Broker {
     #[inline]
     pub(crate) fn after(&self, turn: &mut Turn) {
         while !turn.bury.is_empty() || !turn.unused.is_empty() {
-            for queue in std::mem::take(&mut turn.bury) {
-                self.bury_all(&queue, turn);
+            for (queue, number) in std::mem::take(&mut turn.bury) {
+                self.bury_through(&queue, number, turn);
             }
             for queue in std::mem::take(&mut turn.unused) {
                 self.delete_unused(&queue, turn);
@@ -26,13 +26,13 @@ impl Broker {
         }
     }
 
-    /// Buries what died in `queue`, in order. Whatever thread takes one of the dead has buried it before another takes the
+    /// Buries what died in `queue`, in order, up to this number. Whatever thread takes one of the dead has buried it before another takes the
     /// next one; what another thread buries of those of this turn is buried when this returns.
-    fn bury_all(&self, queue: &Arc<Queue>, turn: &mut Turn) {
+    fn bury_through(&self, queue: &Arc<Queue>, number: u64, turn: &mut Turn) {
         let _spade = lock(&queue.spade);
         loop {
             let mut state = queue.lock();
-            let Some(dead) = state.next_dead() else {
+            let Some(dead) = state.next_dead(number) else {
                 turn.moved = turn.moved.max(state.buried_at());
                 return state.count_memory(&self.core);
             };

@@ -15,8 +15,9 @@ pub struct Turn {
     worker: Option<u16>,
     marked: u64,
     sync: Lsn,
-    /// Queues whose dead are to be buried before the broker's call returns.
-    pub(crate) bury: Vec<Arc<Queue>>,
+    /// Queues whose dead are to be buried before the broker's call returns, up to these numbers, in the order in which they
+    /// died.
+    pub(crate) bury: Vec<(Arc<Queue>, u64)>,
     /// Queues that nobody uses any more; deleted before the broker's call returns.
     pub(crate) unused: Vec<Arc<Queue>>,
     /// Queues that owe the log the removals of this turn.
@@ -52,11 +53,12 @@ impl Turn {
         self.sync = self.sync.max(lsn);
     }
 
-    /// A message of this queue has died.
+    /// A message of this queue has died, the dead of this number.
     #[inline]
-    pub(crate) fn bury(&mut self, queue: &Arc<Queue>) {
-        if self.bury.last().is_none_or(|last| !Arc::ptr_eq(last, queue)) {
-            self.bury.push(queue.clone());
+    pub(crate) fn bury(&mut self, queue: &Arc<Queue>, number: u64) {
+        match self.bury.last_mut() {
+            Some((last, through)) if Arc::ptr_eq(last, queue) => *through = number,
+            _ => self.bury.push((queue.clone(), number)),
         }
     }
 

@@ -79,14 +79,15 @@ impl Doomed {
         }
     }
 
-    /// Whether the next one can be buried.
-    fn is_due(&self) -> bool {
-        self.order.front().is_some_and(|dead| dead.seq.is_none_or(|seq| !self.unread.contains(&seq)))
+    /// Whether the next one has a number up to this one and can be buried.
+    fn is_due(&self, number: u64) -> bool {
+        let next = self.died + 1 - self.order.len() as u64;
+        next <= number && self.order.front().is_some_and(|dead| dead.seq.is_none_or(|seq| !self.unread.contains(&seq)))
     }
 
-    /// Takes the next one; without a message it could not be read and stays where it lies.
-    fn pop(&mut self) -> Option<Dead> {
-        let mut dead = self.is_due().then(|| self.order.pop_front()).flatten()?;
+    /// Takes the next one, up to this number; without a message it could not be read and stays where it lies.
+    fn pop(&mut self, number: u64) -> Option<Dead> {
+        let mut dead = self.is_due(number).then(|| self.order.pop_front()).flatten()?;
         if dead.message.is_none() {
             dead.message = dead.seq.and_then(|seq| self.read.remove(&seq));
         }
@@ -123,7 +124,7 @@ impl QueueState {
     /// A message dies: it is buried when its turn comes, before the broker's call returns if all before it can be.
     pub(super) fn doom(&mut self, dead: Dead, queue: &Arc<Queue>, turn: &mut Turn) {
         self.doomed.push(dead);
-        turn.bury(queue);
+        turn.bury(queue, self.doomed.died);
     }
 
     /// A message that was handed over dies; `kept` is there if it is in memory.
@@ -151,9 +152,9 @@ impl QueueState {
         }
     }
 
-    /// Takes the next of the dead that can be buried; the queue's spade is held.
-    pub(crate) fn next_dead(&mut self) -> Option<Dead> {
-        self.doomed.pop()
+    /// Takes the next of the dead that can be buried, up to this number; the queue's spade is held.
+    pub(crate) fn next_dead(&mut self, number: u64) -> Option<Dead> {
+        self.doomed.pop(number)
     }
 
     /// One of the dead is buried, by entry `lsn` of the log if by any.
@@ -207,6 +208,6 @@ impl QueueState {
                 }
             }
         }
-        turn.bury(queue);
+        turn.bury(queue, u64::MAX);
     }
 }
