@@ -93,6 +93,8 @@ impl QueueState {
         if self.is_stale() {
             return;
         }
+        // The thread may have waited for the queue since its turn began.
+        turn.now = turn.now.max(core.time());
         let Some(reading) = self.reading.as_mut().filter(|r| !r.done && r.file == done.file) else { return };
         reading.done = true;
         reading.walk = done.walk;
@@ -151,6 +153,7 @@ impl QueueState {
         if self.is_stale() {
             return;
         }
+        turn.now = turn.now.max(core.time());
         let Some(reading) = self.reading.as_mut().filter(|r| !r.done) else { return };
         let ReadOf::Lane(lane) = reading.of else { return };
         reading.done = true;
