@@ -10,6 +10,7 @@ mod expiry;
 mod lane;
 mod leases;
 mod moved;
+mod overflow;
 mod places;
 mod read;
 mod remove;
@@ -29,6 +30,7 @@ use lane::{Lane, Ready};
 use leases::Leases;
 use narumq_log::Walk;
 use narumq_model::{DeathReason, Lsn, Message, Name, ObjectId, QueueDefinition, Seq, SeqRange, SessionId, Time};
+use overflow::Excess;
 use places::Places;
 use read::ReadOf;
 use remove::Gone;
@@ -98,6 +100,8 @@ pub(crate) struct QueueState {
     marks: BTreeMap<Seq, Mark>,
     /// Messages below were recovered after an unclean end: any of them may have been delivered.
     suspect_below: Seq,
+    /// What is too much and not yet dropped.
+    excess: Excess,
     /// Some message may die of age.
     timed: bool,
     /// The deadline this queue is armed for.
@@ -182,6 +186,7 @@ impl Queue {
             damaged: Vec::new(),
             marks: BTreeMap::new(),
             suspect_below: Seq(0),
+            excess: Excess::default(),
             timed: false,
             armed: Time::NEVER,
             last_used: now,

@@ -4,8 +4,9 @@ mod harness;
 
 use harness::*;
 use narumq_broker::Outcome;
+use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_model::{QueuePolicy, Time};
+use narumq_model::{DeathReason, QueuePolicy, Time};
 use std::sync::Arc;
 
 fn rig() -> Rig {
@@ -83,4 +84,49 @@ fn a_broker_over_its_memory_for_transient_messages_loses_none_of_them() {
     let order: Vec<u64> = std::iter::from_fn(|| rig.get(&queue, me, true)).map(|(d, _)| id_of(&d.message)).collect();
     assert!(order.iter().copied().eq(0..=1_600), "{} messages", order.len());
     rig.close();
+}
+
+/// Three messages in a queue for two that buries in `dead`, the first with a time to live: what the first died of. The third
+/// comes at `full`; what lies on the disk is read at `read`.
+fn death_of_the_first(ttl: u64, (full, read): (u64, u64), restart: bool, policy: QueuePolicy) -> (u64, DeathReason) {
+    let gate = Gate::new(Arc::<MemoryDisk>::default());
+    let mut rig = Rig::open(gate.clone() as Arc<dyn Disk>, small(), Time(1_000));
+    rig.durable_queue("dead", QueuePolicy::default());
+    rig.durable_queue("q", QueuePolicy { dead_letter_key: Some("dead".into()), ..policy });
+    for id in 1..=2 {
+        let mut message = rig.message(id, 100, ("", "q"), true);
+        message.expires_at = if id == 1 { rig.now.plus(ttl) } else { Time::NEVER };
+        rig.publish_message("q", message);
+    }
+    if restart {
+        rig.close();
+        gate.close_to_others();
+        rig = Rig::open(gate.clone(), small(), Time(1_000));
+    }
+    rig.advance(full);
+    rig.publish("q", 3, 100, true);
+    rig.advance(read - full);
+    gate.open();
+    let dead = rig.queue("dead").expect("the queue");
+    rig.wait("a death", |rig| rig.counts(&dead).ready == 1);
+    let (delivery, _) = rig.get(&dead, session(1), true).expect("a message");
+    let reason = delivery.message.envelope().expect("it died").deaths[0].reason;
+    let id = id_of(&delivery.message);
+    rig.close();
+    (id, reason)
+}
+
+#[test]
+fn what_expired_before_it_was_too_much_has_died_of_age_whenever_it_is_read() {
+    for restart in [false, true] {
+        let count = || QueuePolicy { max_length: Some(2), ..buries("") };
+        let bytes = || QueuePolicy { max_length_bytes: Some(200), ..buries("") };
+        for policy in [count, bytes] {
+            let first = |ttl, times| death_of_the_first(ttl, times, restart, policy());
+            assert_eq!(first(10, (18, 25)), (1, DeathReason::Expired), "restart {restart}");
+            assert_eq!(first(20, (18, 25)), (1, DeathReason::MaxLength), "restart {restart}");
+            assert_eq!(first(18, (18, 18)), (1, DeathReason::Expired), "restart {restart}");
+            assert_eq!(first(90, (18, 25)), (1, DeathReason::MaxLength), "restart {restart}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::{Dead, Leaving, Queue, QueueState};
 use crate::core::Core;
 use crate::turn::Turn;
 use narumq_log::{Entry, Kind, varint};
-use narumq_model::{DeathReason, Lsn, Overflow, Seq, SeqRange};
+use narumq_model::{DeathReason, Lsn, Seq, SeqRange};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -126,25 +126,6 @@ impl QueueState {
         let Some(Leaving { lsn, bytes, .. }) = self.leaving.remove(&seq) else { return false };
         self.gone_at(seq, lsn != Lsn(0), bytes);
         true
-    }
-
-    /// Drops from the head, highest priority first, what is over the limits.
-    pub(super) fn overflow(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
-        let policy = &queue.definition.policy;
-        if policy.overflow != Overflow::DropHead {
-            return;
-        }
-        let over = |state: &Self| {
-            policy.max_length.is_some_and(|max| state.ready > max)
-                || policy.max_length_bytes.is_some_and(|max| state.ready_bytes > max)
-        };
-        while over(self) {
-            let Some(lane) = self.top() else { return };
-            match self.pop(lane) {
-                Some(ready) => self.die(ready, DeathReason::MaxLength, queue, turn),
-                None => return self.read_for(lane, queue, core),
-            }
-        }
     }
 
     /// Drops every ready message; returns how many there were and the LSN that makes it durable, and all that went before

@@ -3,11 +3,15 @@
 use narumq_log::disk::{Disk, File};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{ThreadId, current};
+
+/// Whether reads wait, and whose do not.
+type Closed = Arc<(Mutex<(bool, Option<ThreadId>)>, Condvar)>;
 
 /// A disk behind a gate: while it is closed, reads wait.
 pub struct Gate {
     inner: Arc<dyn Disk>,
-    closed: Arc<(Mutex<bool>, Condvar)>,
+    closed: Closed,
 }
 
 impl Gate {
@@ -18,12 +22,17 @@ impl Gate {
 
     /// From now on reads wait.
     pub fn close(&self) {
-        *self.closed.0.lock().expect("no panic") = true;
+        *self.closed.0.lock().expect("no panic") = (true, None);
+    }
+
+    /// From now on reads of other threads wait.
+    pub fn close_to_others(&self) {
+        *self.closed.0.lock().expect("no panic") = (true, Some(current().id()));
     }
 
     /// Reads go on.
     pub fn open(&self) {
-        *self.closed.0.lock().expect("no panic") = false;
+        *self.closed.0.lock().expect("no panic") = (false, None);
         self.closed.1.notify_all();
     }
 
@@ -58,7 +67,7 @@ impl Disk for Gate {
 
 struct Guarded {
     inner: Arc<dyn File>,
-    closed: Arc<(Mutex<bool>, Condvar)>,
+    closed: Closed,
 }
 
 impl File for Guarded {
@@ -67,7 +76,8 @@ impl File for Guarded {
     }
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let closed = self.closed.0.lock().expect("no panic");
-        drop(self.closed.1.wait_while(closed, |closed| *closed).expect("no panic"));
+        let waits = |closed: &mut (bool, Option<ThreadId>)| closed.0 && closed.1 != Some(current().id());
+        drop(self.closed.1.wait_while(closed, waits).expect("no panic"));
         self.inner.read_at(buf, offset)
     }
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {

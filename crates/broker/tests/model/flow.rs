@@ -82,7 +82,8 @@ impl World {
         let Some(at) = self.at(uid) else { return };
         while self.queues[at].over_limit() {
             let Some(top) = self.queues[at].top() else { return };
-            self.kill(at, top, DeathReason::MaxLength);
+            let too_old = self.queues[at].ready[top].expires_at <= self.now;
+            self.kill(at, top, if too_old { DeathReason::Expired } else { DeathReason::MaxLength });
         }
     }
 
