@@ -56,10 +56,7 @@ impl Driver {
             }
             Op::Disconnect(session) => self.disconnect(*session),
             Op::Vanish(session) => self.vanish(*session),
-            Op::Grant(session) => {
-                self.grant(*session);
-                Ok(())
-            }
+            Op::Grant(session) => self.grant(*session),
             Op::Transact(session, settles, publishes) => self.transact(*session, settles, publishes),
             Op::Restart(end) => self.restart(*end),
         }
@@ -189,14 +186,19 @@ impl Driver {
     }
 
     /// Queues on which a session consumes are looked at again.
-    pub(super) fn resume(&mut self, session: u32) {
+    pub(super) fn resume(&mut self, session: u32) -> Result<(), String> {
         let of = |q: &model::Queue| q.consumers.iter().any(|c| c.session == session);
         let uids: Vec<u64> = self.world.queues.iter().filter(|q| of(q)).map(|q| q.uid).collect();
         for uid in uids {
-            let handle = self.handles[&uid].clone();
+            if self.cold {
+                // Queues share the session's credit: what one reads comes before another gets its share.
+                self.compare()?;
+            }
+            let Some(handle) = self.handles.get(&uid).cloned() else { continue };
             self.rig().turn(|rig, turn| rig.broker.resume(&handle, turn));
             self.world.resume(uid);
         }
+        Ok(())
     }
 
     /// The consumers of a session end.
@@ -246,11 +248,11 @@ impl Driver {
         self.reset_credit(session);
     }
 
-    fn grant(&mut self, session: u32) {
+    fn grant(&mut self, session: u32) -> Result<(), String> {
         let bytes = self.setup.bytes;
         self.credits[&session].0.store(bytes, Ordering::Relaxed);
         self.world.allowances.get_mut(&session).expect("a session").bytes = bytes;
-        self.resume(session);
+        self.resume(session)
     }
 
     /// At the end everything that is ready comes out in order. Tells what the case came to.

@@ -91,7 +91,7 @@ impl Driver {
         self.rig().settle(&handle, Self::session(session), key, &seqs, settle.how);
         self.world.settle(session, &(uid, key, held.iter().map(|h| h.place).collect(), settle.how));
         if held.iter().any(|h| h.shared) {
-            self.resume(session);
+            self.resume(session)?;
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Driver {
         let refused = self.world.transact(session, &told, &models);
         ensure!(published.refused == refused, "refused: {}, not {refused}", published.refused);
         if gave.iter().any(|h| h.shared) {
-            self.resume(session);
+            self.resume(session)?;
         }
         Ok(())
     }
