@@ -50,7 +50,7 @@ impl Broker {
         let exchange = queue.definition.policy.dead_letter_exchange.clone();
         let envelope = after_death(queue, &message, reason, turn.now);
         message.set_envelope(envelope);
-        message.expires_at = Time::NEVER;
+        (message.expires_at, message.visible_at) = (Time::NEVER, Time(0));
         (message.failures, message.hand_overs) = (0, 0);
         let targets = exchange.map_or_else(Targets::new, |exchange| self.grave(queue, &exchange, &message));
         self.move_message(queue, seq, &message, &targets, turn);

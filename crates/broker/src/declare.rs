@@ -280,7 +280,7 @@ impl Broker {
                 let (queue, vhost) = names();
                 return Err(QueueInUse { queue, vhost }.into());
             }
-            if if_empty && inner.ready() > 0 {
+            if if_empty && inner.ready() + inner.delayed() > 0 {
                 let (queue, vhost) = names();
                 return Err(QueueNotEmpty { queue, vhost }.into());
             }
@@ -316,7 +316,7 @@ impl Broker {
         let bare = state.unbind_all(&Destination::Queue(name.clone()));
         let (ready, mut lsn, told) = {
             let mut inner = queue.lock();
-            let ready = inner.ready();
+            let ready = inner.ready() + inner.delayed();
             let mut lsn = Lsn(0);
             if queue.journaled {
                 let record = Record::Queue(vhost.name().clone(), queue.definition.clone());

@@ -153,7 +153,7 @@ impl Recover for Found {
                 let bytes = head.body.map_or(0, |b| b.len).saturating_sub(entry.props_len.into());
                 for (object, seq) in head.targets() {
                     let queue = self.queues.entry(object).or_default();
-                    queue.enqueued(lsn, seq, entry.priority, bytes, entry.expires_at);
+                    queue.enqueued(lsn, seq, entry, bytes);
                     queue.lies_in(file, seq, seq);
                 }
                 Some(())

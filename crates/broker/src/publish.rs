@@ -9,7 +9,7 @@ use crate::turn::Turn;
 use crate::{QueueHandle, queue};
 use narumq_log::{BodyPlace, Entry, Kind};
 use narumq_model::limits::TARGETS_PER_ENTRY_MAX;
-use narumq_model::{Lsn, Message, ObjectId, Seq, SessionId};
+use narumq_model::{Lsn, Message, ObjectId, Seq, SessionId, Time};
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
@@ -82,7 +82,7 @@ impl Broker {
         published
     }
 
-    /// Logs and enters a message in queues that are locked. Copies that differ in priority or expiry are entries of their
+    /// Logs and enters a message in queues that are locked. Copies that differ in priority or times are entries of their
     /// own: each head says what holds for its queue. `body`: where the body lies, once it was appended.
     fn enter_all(
         &self,
@@ -92,13 +92,13 @@ impl Broker {
         turn: &mut Turn,
     ) -> Lsn {
         let mut copies = Vec::with_capacity(locked.len());
-        let mut alike: BTreeMap<(u8, u64), Vec<usize>> = BTreeMap::new();
+        let mut alike: BTreeMap<(u8, Time, Time), Vec<usize>> = BTreeMap::new();
         for (at, (queue, state)) in locked.iter_mut().enumerate() {
             let mut copy = message.clone();
             queue.prepare(&mut copy, turn.now);
             let seq = state.take_seq();
             if queue.journals(&copy) {
-                alike.entry((copy.priority, copy.expires_at.0)).or_default().push(at);
+                alike.entry((copy.priority, copy.expires_at, copy.visible_at)).or_default().push(at);
             }
             copies.push((seq, copy));
         }

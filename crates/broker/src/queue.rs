@@ -1,9 +1,10 @@
 //! A queue: a message log and one work cursor. This file holds the state and the order of steps; each step has its own.
 //!
-//! publish: admit → log → lane → dispatch → overflow → expiry → chill.   settle: lease → gone | back | dead → dispatch.
+//! publish: admit → log → lane (once visible) → dispatch → overflow → expiry → chill.   settle: lease → gone | back | dead → dispatch.
 
 pub(crate) mod admit;
 pub(crate) mod consumers;
+mod delayed;
 mod dispatch;
 mod doomed;
 mod expiry;
@@ -25,6 +26,7 @@ use crate::event::{Event, Mailboxes};
 use crate::parts::Parts;
 use crate::turn::Turn;
 use consumers::Consumers;
+use delayed::Delayed;
 use doomed::Doomed;
 use lane::{Lane, Ready};
 use leases::Leases;
@@ -46,6 +48,8 @@ pub struct QueueCounts {
     pub unsettled: u64,
     /// Consumers.
     pub consumers: u32,
+    /// Messages that are not visible yet.
+    pub delayed: u64,
     /// Body bytes of the messages that wait.
     pub ready_bytes: u64,
     /// Messages whose bytes turned out damaged on the disk: kept, not handed over.
@@ -86,6 +90,8 @@ pub(crate) struct QueueState {
     ready: u64,
     ready_bytes: u64,
     leases: Leases,
+    /// Messages that are not visible yet.
+    delayed: Delayed,
     pub(crate) consumers: Consumers,
     /// The consumer that is served alone.
     active: Option<(SessionId, u32)>,
@@ -178,6 +184,7 @@ impl Queue {
             ready: 0,
             ready_bytes: 0,
             leases: Leases::default(),
+            delayed: Delayed::default(),
             consumers: Consumers::default(),
             active: None,
             places: Places::default(),
@@ -218,6 +225,7 @@ impl Queue {
             ready: state.ready,
             unsettled: state.leases.len() as u64,
             consumers: state.consumers.len() as u32,
+            delayed: state.delayed.len(),
             ready_bytes: state.ready_bytes,
             damaged: state.damaged.len() as u64,
         }
@@ -273,7 +281,7 @@ impl QueueState {
         if self.doomed.must_read() {
             self.read_doomed(queue, core);
         }
-        self.let_go_leased(core);
+        self.let_go_held(core);
         self.count_memory(core);
     }
 
@@ -286,7 +294,7 @@ impl QueueState {
     pub(crate) fn count_memory(&mut self, core: &Core) {
         use std::sync::atomic::Ordering::Relaxed;
         self.in_lanes = self.lanes.iter().map(Lane::memory).sum();
-        let now = self.in_lanes + self.leases.memory() + self.doomed.memory();
+        let now = self.in_lanes + self.leases.memory() + self.delayed.memory() + self.doomed.memory();
         if now.abs_diff(self.counted) > 16 << 10 || (now == 0 && self.counted > 0) {
             core.window.fetch_add((now as u64).wrapping_sub(self.counted as u64), Relaxed);
             self.counted = now;

@@ -59,6 +59,8 @@ pub struct Message {
     envelope: Option<Arc<Envelope>>,
     /// When it dies of age, [`Time::NEVER`] if never.
     pub expires_at: Time,
+    /// When it becomes visible, `Time(0)` = at once: what a publisher asks for stands over the queue's delay.
+    pub visible_at: Time,
     exchange_len: u16,
     key_len: u16,
     props_len: u32,
@@ -97,6 +99,7 @@ impl Message {
             data,
             envelope: None,
             expires_at: Time::NEVER,
+            visible_at: Time(0),
             exchange_len,
             key_len,
             props_len,

@@ -38,18 +38,24 @@ impl QueueState {
                 && policy.max_length_bytes.is_none_or(|max| self.ready_bytes + coming.1 + bytes as u64 <= max))
     }
 
-    /// Takes a message that has been logged (or need not be) into its lane.
+    /// Takes a message that has been logged (or need not be) into its lane, or puts it aside until it is visible.
     #[inline]
     pub(crate) fn push(&mut self, seq: Seq, lsn: Lsn, message: Message) {
+        self.timed |= message.expires_at != Time::NEVER;
+        if message.visible_at != Time(0) {
+            return self.delayed.insert(Ready { seq, lsn, message });
+        }
         self.ready += 1;
         self.ready_bytes += message.payload_len() as u64;
-        self.timed |= message.expires_at != Time::NEVER;
         let lane = self.lane_of(&message);
         self.lanes[lane].push(Ready { seq, lsn, message });
     }
 
     /// What follows a push: hand over, drop what is too much or too old, let go of memory.
     pub(crate) fn settle_in(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
+        if !self.delayed.is_empty() {
+            self.appear(turn.now);
+        }
         self.dispatch(queue, core, turn);
         self.overflow(queue, core, turn);
         if self.timed {
@@ -73,11 +79,14 @@ impl QueueState {
         }
     }
 
-    /// Lets go of messages that are handed over and can be read again, if they are too many.
+    /// Lets go of messages that are handed over or not visible yet and can be read again, if they are too many.
     #[inline]
-    pub(super) fn let_go_leased(&mut self, core: &Core) {
+    pub(super) fn let_go_held(&mut self, core: &Core) {
         if self.leases.memory() > WINDOW_TIGHT {
             self.leases.let_go(most_in_memory(core), core.log.written());
+        }
+        if self.delayed.memory() > WINDOW_TIGHT {
+            self.delayed.let_go(most_in_memory(core), core.log.written());
         }
     }
 
@@ -95,7 +104,7 @@ impl QueueState {
 }
 
 impl Queue {
-    /// What the queue makes of a message before it takes it: its time to live here. Its priority stays what it was, for
+    /// What the queue makes of a message before it takes it: its time to live here, when it becomes visible. Its priority stays what it was, for
     /// where it may go from here; above the queue's highest it counts as that.
     #[inline]
     pub(crate) fn prepare(&self, message: &mut Message, now: Time) {
@@ -103,6 +112,7 @@ impl Queue {
         if let Some(ttl) = policy.message_ttl_ms {
             message.expires_at = message.expires_at.min(now.plus(ttl));
         }
+        message.visible_at = self.visible_at(message.visible_at, now);
         message.redelivered = false;
     }
 
@@ -161,6 +171,7 @@ pub(crate) fn enqueue<'a>(
     entry.more = more;
     entry.priority = message.priority;
     entry.expires_at = message.expires_at;
+    entry.visible_at = message.visible_at;
     entry.format = message.format;
     entry.props_len = message.props_len();
     entry.body = message.body();

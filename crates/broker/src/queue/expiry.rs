@@ -45,7 +45,7 @@ impl QueueState {
     /// Arms the queue for the earliest instant at which something is due, if that is earlier than it is armed for.
     pub(crate) fn arm(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
         let expires = queue.definition.policy.expires_ms;
-        if !self.timed && expires.is_none() {
+        if !self.timed && expires.is_none() && self.delayed.is_empty() {
             return;
         }
         let mut next = Time::NEVER;
@@ -56,6 +56,7 @@ impl QueueState {
         if let Some(ms) = expires.filter(|_| self.consumers.is_empty()) {
             next = next.min(self.last_used.plus(ms));
         }
+        next = next.min(self.delayed.next().unwrap_or(Time::NEVER));
         if next < self.armed {
             self.armed = next;
             if core.arm(next, queue.id()) {

@@ -128,11 +128,14 @@ impl QueueState {
         true
     }
 
-    /// Drops every ready message; returns how many there were and the LSN that makes it durable, and all that went before
+    /// Drops every message that is ready or not visible yet; returns how many there were and the LSN that makes it durable, and all that went before
     /// it: the answer says that the queue is empty. What is cold goes by the range, whatever it spans.
     pub(crate) fn purge(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
-        let count = self.ready;
+        let count = self.ready + self.delayed.len();
         self.gone.bytes += self.ready_bytes.saturating_sub(self.transient_bytes());
+        for (_, (seq, _, payload)) in std::mem::take(&mut self.delayed).journaled() {
+            self.gone_at(seq, true, payload);
+        }
         let gone = RefCell::new(&mut self.gone);
         for lane in self.lanes.iter_mut().map(std::mem::take) {
             lane.visit(
@@ -165,6 +168,7 @@ impl QueueState {
         self.lanes.iter_mut().for_each(|lane| *lane = Default::default());
         (self.ready, self.ready_bytes) = (0, 0);
         self.leases = Default::default();
+        self.delayed = Default::default();
         self.leaving.clear();
         self.forget_doomed(lsn, core, turn);
         self.damaged.clear();

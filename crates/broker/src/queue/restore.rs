@@ -4,7 +4,7 @@ use super::remove::decode_removed;
 use super::snapshot::{Content, Snapshot};
 use super::{Mark, Queue};
 use crate::parts::{FoundParts, Parts};
-use narumq_log::{FileUse, Head};
+use narumq_log::{Entry, FileUse, Head};
 use narumq_model::{Epoch, Lsn, Seq, SeqRange, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,6 +115,14 @@ impl Claims {
     }
 }
 
+/// Forgets what is known of these sequences.
+fn remove_range<T>(known: &mut BTreeMap<Seq, T>, range: SeqRange) {
+    let gone: Vec<Seq> = known.range(range.first..=range.last).map(|(seq, _)| *seq).collect();
+    for seq in gone {
+        known.remove(&seq);
+    }
+}
+
 /// A queue while the log is read.
 #[derive(Debug, Default)]
 pub(crate) struct Restoring {
@@ -125,6 +133,8 @@ pub(crate) struct Restoring {
     suspect_below: u64,
     lanes: Vec<Ranges>,
     marks: BTreeMap<Seq, Mark>,
+    /// When messages that are not visible yet become so, and their payload bytes.
+    delayed: BTreeMap<Seq, (Time, u64)>,
     claims: Claims,
     found: FoundParts,
     parts: Parts,
@@ -148,12 +158,14 @@ impl Restoring {
         self.suspect_below = state.suspect_below;
         self.lanes.clear();
         self.marks.clear();
+        self.delayed.clear();
         for content in contents.into_iter().chain([state.content]) {
             for (priority, ranges) in content.lanes.iter().enumerate() {
                 ranges.iter().for_each(|r| self.lane(priority).insert(r.first.0, r.last.0));
             }
             let mark = |(seq, redelivered, failures, hand_overs)| (seq, Mark { redelivered, failures, hand_overs });
             self.marks.extend(content.marks.into_iter().map(mark));
+            self.delayed.extend(content.delayed.into_iter().map(|(seq, at, bytes)| (seq, (at, bytes))));
         }
         true
     }
@@ -176,11 +188,14 @@ impl Restoring {
     }
 
     /// A message was put into the queue.
-    pub(crate) fn enqueued(&mut self, lsn: Lsn, seq: Seq, priority: u8, bytes: u64, expires_at: Time) {
+    pub(crate) fn enqueued(&mut self, lsn: Lsn, seq: Seq, entry: &Entry<'_>, bytes: u64) {
         if lsn > self.covered {
             self.next_seq = self.next_seq.max(seq.0 + 1);
-            self.timed |= expires_at != Time::NEVER;
-            let lane = self.lane(priority.into());
+            self.timed |= entry.expires_at != Time::NEVER;
+            if entry.visible_at != Time(0) {
+                self.delayed.insert(seq, (entry.visible_at, bytes));
+            }
+            let lane = self.lane(entry.priority.into());
             // A message that was copied into a later file comes twice.
             let known = lane.count(seq.0, seq.0) > 0;
             lane.insert(seq.0, seq.0);
@@ -197,12 +212,8 @@ impl Restoring {
         self.bytes = self.bytes.saturating_sub(bytes);
         for range in ranges {
             self.lanes.iter_mut().for_each(|lane| lane.remove(range.first.0, range.last.0));
-            if !self.marks.is_empty() {
-                let gone: Vec<Seq> = self.marks.range(range.first..=range.last).map(|(s, _)| *s).collect();
-                for seq in gone {
-                    self.marks.remove(&seq);
-                }
-            }
+            remove_range(&mut self.delayed, range);
+            remove_range(&mut self.marks, range);
         }
         true
     }
@@ -239,14 +250,22 @@ impl Restoring {
         let above = self.lanes.split_off(self.lanes.len().min(state.lanes.len()));
         let highest = state.lanes.len() - 1;
         above.iter().flat_map(Ranges::iter).for_each(|r| self.lane(highest).insert(r.first.0, r.last.0));
-        for (priority, lane) in self.lanes.iter().enumerate() {
-            lane.iter().for_each(|range| state.lanes[priority].push_cold(range));
-        }
-        state.ready = state.lanes.iter().map(super::Lane::len).sum();
         for (first, (last, file)) in &self.claims.0 {
             let live = self.lanes.iter().map(|lane| lane.count(*first, *last)).sum();
             state.places.restore(file, Seq(*first), Seq(*last), live);
         }
+        // What is not visible yet waits outside of the lanes.
+        for (seq, (at, bytes)) in self.delayed {
+            if let Some(priority) = self.lanes.iter().position(|lane| lane.count(seq.0, seq.0) > 0) {
+                self.lanes[priority].remove(seq.0, seq.0);
+                state.ready_bytes = state.ready_bytes.saturating_sub(bytes);
+                state.delayed.restore((seq, at, bytes), priority as u8);
+            }
+        }
+        for (priority, lane) in self.lanes.iter().enumerate() {
+            lane.iter().for_each(|range| state.lanes[priority].push_cold(range));
+        }
+        state.ready = state.lanes.iter().map(super::Lane::len).sum();
         state.marks = self.marks;
         state.parts = self.parts;
     }

@@ -153,6 +153,7 @@ impl QueueState {
         takes: bool,
     ) -> Got {
         self.last_used = turn.now;
+        self.appear(turn.now);
         self.expire(queue, core, turn);
         self.kill_heads(queue, turn);
         let got = match self.top() {

@@ -5,10 +5,12 @@
 //! part:     content; its number is the lowest sequence that it is about, and it goes up to the next part's
 //! content:  varint lanes, then per lane: varint ranges, then per range (ascending): varint gap, varint span − 1
 //!           varint marks, then per mark: varint seq − previous, u8 redelivered, varint failures, varint hand-overs
+//!           varint delayed, then per message not visible yet: varint seq − previous, varint visible at, varint payload bytes
 //! ```
 //! Only journaled messages stand in it: ready, leased, leaving or damaged alike. A large State keeps the content in parts,
 //! see [`parts`](crate::parts); they keep their bounds as long as they are neither too large nor too small.
 
+use super::delayed::DelayedAt;
 use super::lane::{Lane, extend};
 use super::{Mark, Queue, QueueState};
 use crate::codec::Reader;
@@ -30,6 +32,8 @@ type Marked = (Seq, bool, u16, u16);
 pub(crate) struct Content {
     pub(crate) lanes: Vec<Vec<SeqRange>>,
     pub(crate) marks: Vec<Marked>,
+    /// Of the messages in `lanes` those that are not visible yet.
+    pub(crate) delayed: Vec<DelayedAt>,
 }
 
 impl Content {
@@ -53,6 +57,12 @@ impl Content {
             varint::put(out, (*hand_overs).into());
             behind = seq.0;
         }
+        varint::put(out, self.delayed.len() as u64);
+        let mut behind = 0;
+        for (seq, visible_at, payload) in &self.delayed {
+            [seq.0 - behind, visible_at.0, *payload].iter().for_each(|n| varint::put(out, *n));
+            behind = seq.0;
+        }
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -69,7 +79,12 @@ impl Content {
             behind = behind.checked_add(r.number()?)?;
             Some((Seq(behind), r.bool()?, u16::try_from(r.number()?).ok()?, u16::try_from(r.number()?).ok()?))
         })?;
-        Some(Self { lanes, marks })
+        let mut behind = 0u64;
+        let delayed = reader.list(|r| {
+            behind = behind.checked_add(r.number()?)?;
+            Some((Seq(behind), Time(r.number()?), r.number()?))
+        })?;
+        Some(Self { lanes, marks, delayed })
     }
 
     /// Reads a part; `None` if it is none.
@@ -85,15 +100,18 @@ impl Content {
             let cut = |r: &SeqRange| SeqRange { first: Seq(r.first.0.max(first)), last: Seq(r.last.0.min(end - 1)) };
             lane[from..to.max(from)].iter().map(cut).collect()
         };
-        let from = self.marks.partition_point(|m| m.0.0 < first);
-        let to = self.marks.partition_point(|m| m.0.0 < end);
-        Self { lanes: self.lanes.iter().map(within).collect(), marks: self.marks[from..to].to_vec() }
+        Self {
+            lanes: self.lanes.iter().map(within).collect(),
+            marks: part(&self.marks, first, end, |m| m.0.0).to_vec(),
+            delayed: part(&self.delayed, first, end, |d| d.0.0).to_vec(),
+        }
     }
 
     /// Half of its items lie below; `None` if it cannot be divided.
     fn middle(&self) -> Option<u64> {
         let ranges = self.lanes.iter().flatten().map(|r| r.first.0);
-        let mut items: Vec<u64> = ranges.chain(self.marks.iter().map(|m| m.0.0)).collect();
+        let annotated = self.marks.iter().map(|m| m.0.0).chain(self.delayed.iter().map(|d| d.0.0));
+        let mut items: Vec<u64> = ranges.chain(annotated).collect();
         let least = *items.iter().min()?;
         let at = items.len() / 2;
         let middle = *items.select_nth_unstable(at).1;
@@ -101,7 +119,7 @@ impl Content {
     }
 
     fn is_empty(&self) -> bool {
-        self.marks.is_empty() && self.lanes.iter().all(Vec::is_empty)
+        self.marks.is_empty() && self.delayed.is_empty() && self.lanes.iter().all(Vec::is_empty)
     }
 
     /// Takes in what lies above it.
@@ -115,7 +133,15 @@ impl Content {
             lane.append(&mut more);
         }
         self.marks.extend(above.marks);
+        self.delayed.extend(above.delayed);
     }
+}
+
+/// What of `all`, which is ascending, is about sequences from `first` on and below `end`.
+fn part<T>(all: &[T], first: u64, end: u64, seq: impl Fn(&T) -> u64) -> &[T] {
+    let from = all.partition_point(|item| seq(item) < first);
+    let to = all.partition_point(|item| seq(item) < end);
+    &all[from..to]
 }
 
 /// A part that is being made: its number, what it says, the same encoded.
@@ -257,6 +283,8 @@ impl QueueState {
                 ranges.push(SeqRange::one(seq));
                 marks.insert(seq, lease.mark());
             }
+            let delayed = self.delayed.journaled().filter(|(p, _)| self.lane_at(*p) == priority);
+            ranges.extend(delayed.map(|(_, (seq, ..))| SeqRange::one(seq)));
             let leaving = self.leaving.iter().filter(|(_, l)| self.lane_at(l.priority) == priority && l.lsn != Lsn(0));
             ranges.extend(leaving.map(|(seq, _)| SeqRange::one(*seq)));
             let damaged = self.damaged.iter().filter(|(p, _)| usize::from(*p) == priority);
@@ -272,7 +300,7 @@ impl QueueState {
             timed: self.timed,
             ready_bytes: (self.ready_bytes + self.leased_bytes()).saturating_sub(self.transient_bytes()),
             suspect_below: self.suspect_below.0,
-            content: Content { lanes, marks },
+            content: Content { lanes, marks, delayed: self.delayed.journaled().map(|(_, at)| at).collect() },
         }
     }
 
@@ -280,7 +308,8 @@ impl QueueState {
     fn leased_bytes(&self) -> u64 {
         let leased = self.leases.iter().filter(|(_, l)| l.journaled).map(|(_, l)| l.payload_len());
         let leaving = self.leaving.values().filter(|l| l.lsn != Lsn(0)).map(|l| l.bytes);
-        leased.chain(leaving).sum()
+        let delayed = self.delayed.journaled().map(|(_, (.., payload))| payload);
+        leased.chain(leaving).chain(delayed).sum()
     }
 
     /// Body bytes of ready messages that are in no log.
@@ -304,6 +333,7 @@ mod tests {
         let content = Content {
             lanes: vec![vec![range(1, 5), range(9, 9)], vec![], vec![range(6, 8)]],
             marks: vec![(Seq(9), true, 2, 3), (Seq(700), false, 0, 1)],
+            delayed: vec![(Seq(2), Time(99), 1_000), (Seq(7), Time(5), 0)],
         };
         let state = Snapshot {
             next_seq: 1 << 41,
@@ -324,7 +354,7 @@ mod tests {
 
     /// What parts say together.
     fn joined(parts: &[(u64, Vec<u8>)]) -> Content {
-        let mut all = Content { lanes: vec![Vec::new(); 2], marks: Vec::new() };
+        let mut all = Content { lanes: vec![Vec::new(); 2], ..Content::default() };
         parts.iter().for_each(|(_, data)| all.join(Content::decode(data).expect("a part")));
         all
     }
@@ -334,7 +364,8 @@ mod tests {
         let mut state = Snapshot::default();
         let every_second = (0..100_000).map(|n| range(10 + 2 * n, 10 + 2 * n)).collect();
         let marks = (0..40_000).map(|n| (Seq(7 + 5 * n), n % 2 == 0, n as u16, 9)).collect();
-        state.content = Content { lanes: vec![every_second, vec![range(3, 180_000)]], marks };
+        let delayed = (0..30_000).map(|n| (Seq(10 + 6 * n), Time(1_700_000_000_000 + n), n)).collect();
+        state.content = Content { lanes: vec![every_second, vec![range(3, 180_000)]], marks, delayed };
         let (root, parts) = state.encode([].into_iter());
         assert!(root.len() < 32 && parts.len() > 5, "{} parts", parts.len());
         assert!(parts.iter().all(|(_, data)| data.len() <= PART_MAX));

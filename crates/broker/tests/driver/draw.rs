@@ -15,7 +15,7 @@ pub struct Scale {
 }
 
 fn policy() -> impl Strategy<Value = QueuePolicy> {
-    let times = (weighted(0.3, 0..40u64), weighted(0.15, 20..150u64));
+    let times = (weighted(0.3, 0..40u64), weighted(0.15, 20..150u64), weighted(0.15, 1..30u64));
     let overflow = prop_oneof![Just(Overflow::DropHead), Just(Overflow::Reject), Just(Overflow::RejectDeadLetter)];
     let limits = (weighted(0.3, 0..6u64), weighted(0.2, 0..150u64), overflow);
     let exchange = prop_oneof![Just(""), Just("dlx"), Just("dlx"), Just("missing")];
@@ -23,10 +23,11 @@ fn policy() -> impl Strategy<Value = QueuePolicy> {
     let grave = weighted(0.7, (exchange, of(key)));
     let counts = (weighted(0.25, 0..3u32), weighted(0.25, 1..4u32));
     (times, limits, grave, weighted(0.4, 1..5u8), counts, prop::bool::weighted(0.15)).prop_map(
-        |((ttl, expires), (length, bytes, overflow), grave, max_priority, (failures, hand_overs), single)| {
+        |((ttl, expires, delay), (length, bytes, overflow), grave, max_priority, (failures, hand_overs), single)| {
             QueuePolicy {
                 message_ttl_ms: ttl,
                 expires_ms: expires,
+                delay_ms: delay,
                 max_length: length,
                 max_length_bytes: bytes,
                 overflow,
@@ -86,8 +87,9 @@ pub fn setup(scale: Scale) -> impl Strategy<Value = Setup> {
 
 fn publish(scale: Scale) -> impl Strategy<Value = Publish> {
     let to = prop_oneof![4 => (0..SLOTS).prop_map(Target::Queue), 1 => Just(Target::Fan)];
-    (to, prop::bool::weighted(0.6), 0..7u8, weighted(0.25, 0..30u64), 8..scale.len)
-        .prop_map(|(to, durable, priority, ttl, len)| Publish { to, durable, priority, ttl, len })
+    let times = (weighted(0.25, 0..30u64), weighted(0.15, 0..30u64));
+    (to, prop::bool::weighted(0.6), 0..7u8, times, 8..scale.len)
+        .prop_map(|(to, durable, priority, (ttl, delay), len)| Publish { to, durable, priority, ttl, delay, len })
 }
 
 fn settle() -> impl Strategy<Value = Settle> {

@@ -179,10 +179,15 @@ impl Driver {
         ensure!(names == expected, "queues are {names:?}, not {expected:?}");
         for queue in &self.world.queues {
             let counts = rig.counts(&self.handles[&queue.uid]);
-            let is = (counts.ready, counts.unsettled, u64::from(counts.consumers), counts.ready_bytes);
-            let lens = (queue.ready.len() as u64, queue.leased.len() as u64, queue.consumers.len() as u64);
-            let should = (lens.0, lens.1, lens.2, queue.ready_bytes());
-            ensure!(is == should, "{} counts (ready, unsettled, consumers, bytes) {is:?}, not {should:?}", queue.name);
+            let is = [counts.ready, counts.delayed, counts.unsettled, u64::from(counts.consumers), counts.ready_bytes];
+            let lens = [queue.ready.len(), queue.delayed.len(), queue.leased.len(), queue.consumers.len()];
+            let [ready, delayed, leased, consumers] = lens.map(|len| len as u64);
+            let should = [ready, delayed, leased, consumers, queue.ready_bytes()];
+            ensure!(
+                is == should,
+                "{} counts (ready, delayed, unsettled, consumers, bytes) {is:?}, not {should:?}",
+                queue.name
+            );
             ensure!(counts.damaged == 0, "{} has {} damaged messages", queue.name, counts.damaged);
             let consumers = rig.broker.consumers(&self.handles[&queue.uid]);
             let is: Vec<(u32, bool)> = consumers.iter().map(|(c, active)| (c.key, *active)).collect();

@@ -47,6 +47,7 @@ pub struct Publish {
     pub durable: bool,
     pub priority: u8,
     pub ttl: Option<u64>,
+    pub delay: Option<u64>,
     pub len: usize,
 }
 

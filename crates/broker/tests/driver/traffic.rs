@@ -31,6 +31,8 @@ impl Driver {
         let mut message = self.rig().message(id, publish.len, (&exchange, &key), publish.durable);
         message.priority = publish.priority;
         message.expires_at = Time(expires_at);
+        let visible_at = publish.delay.map_or(0, |delay| self.world.now + delay);
+        message.visible_at = Time(visible_at);
         let model = model::Message {
             id,
             place: 0,
@@ -38,6 +40,9 @@ impl Driver {
             durable: publish.durable,
             priority: publish.priority,
             expires_at,
+            visible_at,
+            key: None,
+            until: NEVER,
             redelivered: false,
             failures: 0,
             hand_overs: 0,
@@ -113,13 +118,19 @@ impl Driver {
         let (handle, mut last) = (self.handle(slot), Lsn(0));
         for n in 0..count {
             let durable = n % 11 != 7;
-            let publish =
-                Publish { to: Target::Queue(slot), durable, priority: (n % 3) as u8, ttl: None, len: 18 << 10 };
+            let publish = Publish {
+                to: Target::Queue(slot),
+                durable,
+                priority: (n % 3) as u8,
+                ttl: None,
+                delay: None,
+                len: 18 << 10,
+            };
             last = last.max(self.publish_one(&publish)?);
         }
         self.rig().durable(last);
         // What is on the disk now may go at the next step.
-        let more = Publish { to: Target::Queue(slot), durable: true, priority: 0, ttl: None, len: 8 };
+        let more = Publish { to: Target::Queue(slot), durable: true, priority: 0, ttl: None, delay: None, len: 8 };
         self.publish_one(&more)?;
         self.cold = true;
         let ready: u64 = self.world.queues.iter().map(model::Queue::ready_bytes).sum();

@@ -28,19 +28,19 @@ impl World {
     /// Whether a deletion that wants the queue (unused, empty) finds it so.
     pub fn may_delete(&self, name: &str, (if_unused, if_empty): (bool, bool)) -> bool {
         let queue = self.queue(name).expect("a queue");
-        (!if_unused || queue.consumers.is_empty()) && (!if_empty || queue.ready.is_empty())
+        (!if_unused || queue.consumers.is_empty()) && (!if_empty || queue.ready.is_empty() && queue.delayed.is_empty())
     }
 
-    /// How many ready messages went with it.
+    /// How many messages that nobody holds went with it.
     pub fn delete(&mut self, name: &str) -> Option<u64> {
-        let (uid, ready) = self.queue(name).map(|q| (q.uid, q.ready.len() as u64))?;
+        let (uid, ready) = self.queue(name).map(|q| (q.uid, (q.ready.len() + q.delayed.len()) as u64))?;
         self.remove(uid);
         Some(ready)
     }
 
     pub fn purge(&mut self, name: &str) -> u64 {
         let queue = self.queues.iter_mut().find(|q| q.name == name).expect("a queue");
-        queue.ready.drain(..).count() as u64
+        queue.ready.drain(..).chain(queue.delayed.drain(..)).count() as u64
     }
 
     /// Whether some queue refused it.
@@ -120,7 +120,7 @@ impl World {
                 Outcome::Accept => {}
                 Outcome::Reject => self.die(at, message, DeathReason::Rejected),
                 Outcome::Return | Outcome::Fail => {
-                    message.redelivered = true;
+                    (message.redelivered, message.until) = (true, super::NEVER);
                     message.failures += u32::from(*outcome == Outcome::Fail);
                     let limit = queue.policy.delivery_limit.filter(|_| *outcome == Outcome::Fail);
                     if limit.is_some_and(|limit| message.failures > limit) {
@@ -142,6 +142,7 @@ impl World {
         let queue = self.queues.iter_mut().find(|q| q.name == name).expect("a queue");
         queue.last_used = now;
         let uid = queue.uid;
+        self.appear(uid);
         self.expire(uid);
         let at = self.at(uid).expect("a queue");
         while self.kill_top(at) {}
@@ -151,6 +152,7 @@ impl World {
             let got = (handed(queue, &message), queue.ready.len() as u64);
             if !takes {
                 message.hand_overs += 1;
+                message.until = queue.lease_until(now);
                 queue.leased.push((session, message));
             }
             got
@@ -222,7 +224,8 @@ impl World {
                 queue.ready.push(message);
             }
             queue.ready.retain(|m| m.durable);
-            queue.ready.iter_mut().for_each(|m| m.redelivered |= !clean);
+            queue.delayed.retain(|m| m.durable);
+            queue.ready.iter_mut().chain(&mut queue.delayed).for_each(|m| m.redelivered |= !clean);
             queue.consumers.clear();
             queue.served.clear();
             queue.active = None;

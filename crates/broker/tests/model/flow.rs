@@ -5,9 +5,20 @@ use narumq_model::DeathReason;
 
 impl World {
     pub(super) fn settle_in(&mut self, uid: u64) {
+        self.appear(uid);
         self.dispatch(uid);
         self.overflow(uid);
         self.expire(uid);
+    }
+
+    /// What has become visible, and what was handed over for too long, comes to its place.
+    pub(super) fn appear(&mut self, uid: u64) {
+        let (Some(at), now) = (self.at(uid), self.now) else { return };
+        let queue = &mut self.queues[at];
+        let visible: Vec<Message> = queue.delayed.extract_if(.., |m| m.visible_at <= now).collect();
+        let ended: Vec<(u32, Message)> = queue.leased.extract_if(.., |(_, m)| m.until <= now).collect();
+        let ended = ended.into_iter().map(|(_, m)| Message { redelivered: true, ..m });
+        queue.ready.extend(visible.into_iter().chain(ended).map(|m| Message { visible_at: 0, until: NEVER, ..m }));
     }
 
     fn dispatch(&mut self, uid: u64) {
@@ -20,6 +31,7 @@ impl World {
             let mut message = self.queues[at].ready.remove(top);
             let handed = handed(&self.queues[at], &message);
             let queue = &mut self.queues[at];
+            let until = queue.lease_until(self.now);
             let consumer = &mut queue.consumers[to];
             let allowance = self.allowances.get_mut(&consumer.session).expect("a session");
             allowance.bytes -= message.len as i64 + COST;
@@ -28,7 +40,9 @@ impl World {
                 consumer.unsettled += 1;
                 allowance.shared -= i64::from(consumer.shared);
                 message.hand_overs += 1;
-                queue.leased.push((consumer.session, message));
+                let session = consumer.session;
+                message.until = until;
+                queue.leased.push((session, message));
             }
             self.handed.entry(consumer.key).or_default().push(handed);
         }
@@ -167,7 +181,8 @@ impl World {
         if let Some(key) = &queue.policy.dead_letter_key {
             story.keys = vec![String::from_utf8(key.to_vec()).expect("text")];
         }
-        message = Message { expires_at: NEVER, failures: 0, hand_overs: 0, redelivered: false, ..message };
+        message =
+            Message { expires_at: NEVER, visible_at: 0, failures: 0, hand_overs: 0, redelivered: false, ..message };
         let targets = self.route(exchange, &message.story.keys);
         let fits = |uid: &u64| {
             let target = &self.queues[self.at(*uid).expect("routed to")];
@@ -189,7 +204,13 @@ impl World {
         if let Some(ttl) = queue.policy.message_ttl_ms {
             message.expires_at = message.expires_at.min(now + ttl);
         }
-        queue.ready.push(message);
+        let delay = queue.policy.delay_ms.filter(|_| message.visible_at == 0);
+        message.visible_at = delay.map_or(message.visible_at, |delay| now + delay);
+        if message.visible_at > now {
+            queue.delayed.push(message);
+        } else {
+            queue.ready.push(Message { visible_at: 0, ..message });
+        }
     }
 
     pub(super) fn remove(&mut self, uid: u64) {

@@ -22,6 +22,12 @@ pub struct Message {
     pub durable: bool,
     pub priority: u8,
     pub expires_at: u64,
+    /// 0 = it is visible.
+    pub visible_at: u64,
+    /// Where the queue leases by key, one message of a key is handed over at a time.
+    pub key: Option<u64>,
+    /// When its lease ends by itself.
+    pub until: u64,
     pub redelivered: bool,
     pub failures: u32,
     pub hand_overs: u32,
@@ -71,6 +77,8 @@ pub struct Queue {
     pub policy: QueuePolicy,
     /// In no particular order: the place says it.
     pub ready: Vec<Message>,
+    /// Not visible yet.
+    pub delayed: Vec<Message>,
     pub leased: Vec<(u32, Message)>,
     pub consumers: Vec<Consumer>,
     pub active: Option<u32>,
@@ -135,9 +143,21 @@ impl Queue {
         message.priority.min(self.policy.max_priority.unwrap_or(0))
     }
 
+    /// Whether another message of its key is handed over and not settled.
+    fn is_held_up(&self, message: &Message) -> bool {
+        let same = |(_, held): &(u32, Message)| held.key == message.key;
+        self.policy.lease_by_key && message.key.is_some() && self.leased.iter().any(same)
+    }
+
+    /// When a message that is handed over now comes back by itself.
+    fn lease_until(&self, now: u64) -> u64 {
+        self.policy.lease_ms.map_or(NEVER, |millis| now + millis)
+    }
+
     /// Which ready message is next: of the highest level, the one that came first.
     pub fn top(&self) -> Option<usize> {
-        (0..self.ready.len()).max_by_key(|at| {
+        let free = (0..self.ready.len()).filter(|at| !self.is_held_up(&self.ready[*at]));
+        free.max_by_key(|at| {
             let message = &self.ready[*at];
             (self.level(message), std::cmp::Reverse(message.place))
         })
