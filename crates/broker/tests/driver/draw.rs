@@ -49,7 +49,8 @@ fn slot() -> impl Strategy<Value = Slot> {
 }
 
 /// Leaves only what has one outcome where heads are read from the disk, by another thread and a few at a time: there
-/// what is too much may go before or after what is too old, and the dead of two queues, or of age, go in any order.
+/// what is too much may go before or after what is too old, and the dead of two queues, or of age, go in any order; what
+/// becomes visible may stand before a head that is too old when that has been read.
 fn steady(mut setup: Setup, len: u64) -> Setup {
     for (number, slot) in setup.slots.iter_mut().enumerate() {
         let policy = &mut slot.policy;
@@ -59,7 +60,10 @@ fn steady(mut setup: Setup, len: u64) -> Setup {
         }
         if !setup.timed {
             policy.message_ttl_ms = None;
-        } else if policy.overflow == Overflow::DropHead {
+        } else {
+            policy.delay_ms = None;
+        }
+        if setup.timed && policy.overflow == Overflow::DropHead {
             policy.max_length = None;
             policy.max_length_bytes = None;
         }

@@ -31,7 +31,8 @@ impl Driver {
         let mut message = self.rig().message(id, publish.len, (&exchange, &key), publish.durable);
         message.priority = publish.priority;
         message.expires_at = Time(expires_at);
-        let visible_at = publish.delay.map_or(0, |delay| self.world.now + delay);
+        let delays = !self.setup.timed || !self.setup.restarts;
+        let visible_at = publish.delay.filter(|_| delays).map_or(0, |delay| self.world.now + delay);
         message.visible_at = Time(visible_at);
         let model = model::Message {
             id,
