@@ -11,7 +11,7 @@ mod session_support;
 use narumq_log::Options;
 use narumq_log::disk::faulty::Plan;
 use power_support::lives::{Scene, Script, Work};
-use power_support::{deletions, options, script, times};
+use power_support::{Reached, deletions, options, script, times};
 
 fn cut_at(operation: u64) -> Plan {
     Plan { power_cut_at: Some(operation), ..Plan::default() }
@@ -79,6 +79,9 @@ fn cut_workloads(script: Script, steps: u64, workloads: u64) {
 #[test]
 fn nothing_answered_is_lost_by_a_power_cut_anywhere() {
     cut_workloads(script::run, 200, 4);
+    let reached = Reached::ALL.map(|what| (what, what.times()));
+    println!("{reached:?}");
+    assert!(reached.iter().all(|(_, times)| *times > 0), "{reached:?}");
 }
 
 #[test]

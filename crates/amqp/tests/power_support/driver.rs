@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Debug)]
 pub enum Expect {
     Method(MethodId),
-    /// The answer to a `get`.
-    Get(Option<Content>),
+    /// The answer to a `get` from this queue.
+    Get(&'static str, Option<Content>),
     /// The broker closes the channel.
     Closed,
 }
@@ -22,7 +22,8 @@ pub enum Expect {
 struct Lane {
     /// With the number of effects that each answer speaks for.
     expected: VecDeque<(Expect, usize)>,
-    confirms: VecDeque<(u64, usize)>,
+    /// Number of the publish, effects that its confirm speaks for, `None` if it is refused.
+    confirms: VecDeque<(u64, Option<usize>)>,
     published: u64,
     /// Tag → queue.
     consumers: BTreeMap<String, String>,
@@ -113,8 +114,8 @@ impl Driver {
         if done { Ok(()) } else { Err(Stop::Cut) }
     }
 
-    /// A publish on a channel with confirms is to be confirmed; the confirm speaks for so many effects.
-    pub fn confirms(&mut self, at: At, speaks: usize) {
+    /// A publish on a channel with confirms is to be confirmed, which speaks for so many effects, or refused.
+    pub fn confirms(&mut self, at: At, speaks: Option<usize>) {
         let lane = self.lanes.entry(at).or_default();
         lane.published += 1;
         lane.confirms.push_back((lane.published, speaks));
@@ -178,17 +179,19 @@ impl Driver {
     fn heard(&mut self, at: At, answer: Answer) -> Going {
         let lane = self.lanes.entry(at).or_default();
         match answer {
-            Answer::Ack { tag, multiple } => {
+            Answer::Ack { tag, multiple } | Answer::Nack { tag, multiple } => {
+                let refused = matches!(answer, Answer::Nack { .. });
                 while let Some((number, speaks)) = lane.confirms.pop_front_if(|(number, _)| *number <= tag) {
-                    if !multiple && number != tag {
-                        return Err(Stop::Wrong(format!("{at:?}: confirm {tag} without {number}")));
+                    if !multiple && number != tag || refused != speaks.is_none() {
+                        return Err(Stop::Wrong(format!("{at:?}: {answer:?} and {number} speaks for {speaks:?}")));
                     }
-                    self.model.ledger.answer(speaks, || format!("{at:?}: confirm {number}"));
+                    self.model.ledger.answer(speaks.unwrap_or(0), || format!("{at:?}: confirm {number}"));
                 }
                 Ok(())
             }
             Answer::Delivery { consumer, tag, content } => {
                 let queue = lane.consumers.get(&consumer).cloned().unwrap_or_default();
+                let content = content.in_queue(&queue);
                 lane.consumed.insert(tag, consumer);
                 if self.model.delivered(at, &queue, tag, &content) {
                     return Ok(());
@@ -211,9 +214,11 @@ impl Driver {
         let same = match (answer, expected) {
             (Answer::Plain(id), Expect::Method(expected)) => id == expected,
             // Without power nothing can be read, so something else may be found.
-            (Answer::Got { .. } | Answer::Empty, Expect::Get(_)) if self.site.is_dark() => true,
-            (Answer::Got { content, .. }, Expect::Get(Some(expected))) => content == expected,
-            (Answer::Empty, Expect::Get(None)) => true,
+            (Answer::Got { .. } | Answer::Empty, Expect::Get(..)) if self.site.is_dark() => true,
+            (Answer::Got { content, .. }, Expect::Get(queue, Some(expected))) => {
+                content.clone().in_queue(queue) == *expected
+            }
+            (Answer::Empty, Expect::Get(_, None)) => true,
             (Answer::Closed(404), Expect::Closed) => {
                 self.lanes.remove(&at);
                 return self.tell(at, &ChannelCloseOk);

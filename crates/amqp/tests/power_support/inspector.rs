@@ -3,7 +3,7 @@
 use super::driver::Stop;
 use super::ledger::Found;
 use super::site::Site;
-use super::universe::{BINDINGS, EXCHANGES, QUEUES};
+use super::universe::{EXCHANGES, QUEUES, WAYS};
 use super::wire::{Answer, Content, answers, body, properties};
 use crate::session_support::{Message, capabilities, login};
 use narumq_amqp::codec::*;
@@ -21,6 +21,8 @@ struct Inspector<'a> {
     site: &'a mut Site,
     peer: usize,
     channel: u16,
+    /// Deliveries so far.
+    tag: u64,
 }
 
 /// Looks at everything and leaves it as it was.
@@ -30,7 +32,7 @@ pub fn inspect(site: &mut Site) -> Result<Sight, Stop> {
     write_method(&mut bytes, 0, &login(&capabilities(&mut Vec::new()), b"guest"));
     write_method(&mut bytes, 0, &ConnectionTuneOk { channel_max: 2047, frame_max: 131_072, heartbeat: 0 });
     write_method(&mut bytes, 0, &ConnectionOpen { virtual_host: b"/", ..Default::default() });
-    let mut inspector = Inspector { site, peer, channel: 1 };
+    let mut inspector = Inspector { site, peer, channel: 1, tag: 0 };
     inspector.send(&bytes)?;
     inspector.open()?;
     let mut sight = Sight { found: Found::default(), fresh: Vec::new() };
@@ -47,11 +49,12 @@ pub fn inspect(site: &mut Site) -> Result<Sight, Stop> {
             sight.found.queues.insert(queue.to_owned(), Vec::new());
         }
     }
-    // What is too much for `short` moves when its first user comes: nothing else is to be looked at before.
+    // What is too much for `short` moves when its first user comes, and what has come of age: nothing else is to be looked at
+    // before.
     let mut queues: Vec<_> = sight.found.queues.iter_mut().collect();
-    queues.sort_by_key(|(queue, _)| *queue != "short");
+    queues.sort_by_key(|(queue, _)| (*queue != "short", *queue != "aging"));
     for (queue, contents) in queues {
-        for (redelivered, content) in inspector.fetch(queue, false)? {
+        for (redelivered, content) in inspector.fetch(queue)? {
             if !redelivered {
                 sight.fresh.push((queue.clone(), content.clone()));
             }
@@ -59,6 +62,9 @@ pub fn inspect(site: &mut Site) -> Result<Sight, Stop> {
         }
     }
     inspector.probe(&mut sight.found)?;
+    sight.found.bindings = inspector.site.bindings();
+    // What comes back so does not count as returned.
+    inspector.ask(&BasicRecover { requeue: true })?;
     // Without power nothing can be read, so something else may have been found.
     if site.is_dark() {
         return Err(Stop::Cut);
@@ -105,12 +111,21 @@ impl Inspector<'_> {
         }
     }
 
-    /// Fetches all that is ready: whether each is marked as delivered before, and what it is.
-    fn fetch(&mut self, queue: &str, takes: bool) -> Result<Vec<(bool, Content)>, Stop> {
+    /// Fetches all that is ready: whether each is marked as delivered before, and what it is. Only probes do not come back.
+    fn fetch(&mut self, queue: &str) -> Result<Vec<(bool, Content)>, Stop> {
         let mut all = Vec::new();
         loop {
-            match self.ask(&BasicGet { ticket: 0, queue: queue.as_bytes(), no_ack: takes })? {
-                Answer::Got { redelivered, content } => all.push((redelivered, content)),
+            match self.ask(&BasicGet { ticket: 0, queue: queue.as_bytes(), no_ack: false })? {
+                Answer::Got { redelivered, content } => {
+                    self.tag += 1;
+                    if content.id >= PROBES {
+                        let mut bytes = Vec::new();
+                        let ack = BasicAck { delivery_tag: self.tag, multiple: false };
+                        write_method(&mut bytes, self.channel, &ack);
+                        self.send(&bytes)?;
+                    }
+                    all.push((redelivered, content.in_queue(queue)));
+                }
                 Answer::Empty => return Ok(all),
                 other => return Err(Stop::Wrong(format!("a get from {queue} was answered by {other:?}"))),
             }
@@ -119,8 +134,7 @@ impl Inspector<'_> {
 
     /// Where messages go now: all others are in our hands.
     fn probe(&mut self, found: &mut Found) -> Result<(), Stop> {
-        let mut ways: Vec<(&str, &str)> = BINDINGS.iter().map(|(exchange, key, _)| (*exchange, *key)).collect();
-        ways.dedup();
+        let mut ways = WAYS.to_vec();
         ways.retain(|(exchange, _)| found.exchanges.contains(*exchange));
         let mut bytes = Vec::new();
         for (at, (exchange, key)) in ways.iter().enumerate() {
@@ -130,13 +144,15 @@ impl Inspector<'_> {
             message.write(self.channel, &mut bytes);
         }
         self.send(&bytes)?;
-        for queue in found.queues.keys() {
-            for (_, content) in self.fetch(queue, true)? {
+        for (queue, contents) in &mut found.queues {
+            for (_, content) in self.fetch(queue)? {
                 let way = content.id.checked_sub(PROBES).and_then(|at| ways.get(at as usize));
-                let (exchange, key) = way.ok_or_else(|| {
-                    Stop::Wrong(format!("{queue} had kept {content:?} back, beside {:?}", found.queues[queue]))
-                })?;
-                found.bindings.insert(((*exchange).to_owned(), (*key).to_owned(), queue.clone()));
+                let Some((exchange, key)) = way else {
+                    // It has come meanwhile: either it is still moving, or there was never such a moment.
+                    contents.push(content);
+                    continue;
+                };
+                found.reach.insert(((*exchange).to_owned(), (*key).to_owned(), queue.clone()));
             }
         }
         Ok(())

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Stored {
     pub copy: u64,
     pub content: Content,
+    /// When it dies of age.
+    pub expires: u64,
 }
 
 /// A part of a change of messages.
@@ -17,6 +19,8 @@ pub struct Stored {
 pub enum Step {
     Put(String, Stored),
     Remove(String, u64),
+    /// It came back so often.
+    Count(String, u64, u64),
 }
 
 /// A change that outlives a restart, whole or not at all.
@@ -31,7 +35,7 @@ pub enum Effect {
     Messages(Vec<Step>),
 }
 
-/// Exchange, key, queue.
+/// Exchange, key, destination.
 pub type Binding = (String, String, String);
 
 /// What outlives a restart.
@@ -48,6 +52,24 @@ pub struct Found {
     pub queues: BTreeMap<String, Vec<Content>>,
     pub exchanges: BTreeSet<String>,
     pub bindings: BTreeSet<Binding>,
+    /// Which way leads to which queue.
+    pub reach: BTreeSet<Binding>,
+}
+
+/// The queues that `way` leads to along bindings.
+pub fn reached(bindings: &BTreeSet<Binding>, (exchange, key): (&str, &str)) -> BTreeSet<String> {
+    let (mut seen, mut next, mut queues) = (BTreeSet::new(), vec![exchange.to_owned()], BTreeSet::new());
+    while let Some(source) = next.pop().filter(|source| seen.insert(source.clone())) {
+        for (_, _, to) in bindings.iter().filter(|(x, bound, _)| *x == source && universe::takes(x, bound, key)) {
+            match universe::exchange_behind(to) {
+                Some(exchange) if !seen.contains(exchange) => next.push(exchange.to_owned()),
+                Some(_) => {}
+                None => drop(queues.insert(to.clone())),
+            }
+        }
+        next.retain(|exchange| !seen.contains(exchange));
+    }
+    queues
 }
 
 impl Durable {
@@ -65,7 +87,7 @@ impl Durable {
             Effect::Exchange(name) => drop(self.exchanges.insert(name.clone())),
             Effect::NoExchange(name) => {
                 self.exchanges.remove(name);
-                self.bindings.retain(|(exchange, _, _)| exchange != name);
+                self.bindings.retain(|(from, _, to)| from != name && universe::exchange_behind(to) != Some(name));
             }
             Effect::Binding(binding) => drop(self.bindings.insert(binding.clone())),
             Effect::NoBinding(binding) => drop(self.bindings.remove(binding)),
@@ -74,17 +96,20 @@ impl Durable {
     }
 
     fn step(&mut self, step: &Step) {
-        let (Step::Put(queue, _) | Step::Remove(queue, _)) = step;
+        let (Step::Put(queue, _) | Step::Remove(queue, _) | Step::Count(queue, ..)) = step;
         let queue = self.queues.get_mut(queue).expect("a queue that is there");
         match step {
             Step::Put(_, stored) => queue.push(stored.clone()),
             Step::Remove(_, copy) => queue.retain(|stored| stored.copy != *copy),
+            Step::Count(_, copy, returns) => {
+                queue.iter_mut().filter(|s| s.copy == *copy).for_each(|s| s.content.returns = *returns);
+            }
         }
     }
 
-    /// What clients find of it: what was in hand when the power went may be too much for `short` now, so its oldest die;
-    /// messages in the order in which queues hand them over.
-    fn shown(&self) -> Found {
+    /// What clients find of it at `now`: what was in hand when the power went may be too much for `short` now, so its oldest
+    /// die, and what has come of age in `aging` dies; messages in the order in which queues hand them over.
+    fn shown(&self, now: u64) -> Found {
         let contents = |stored: &Vec<Stored>| stored.iter().map(|stored| stored.content.clone()).collect();
         let mut queues: BTreeMap<String, Vec<Content>> =
             self.queues.iter().map(|(name, stored)| (name.clone(), contents(stored))).collect();
@@ -92,8 +117,13 @@ impl Durable {
         let dying: Vec<Content> = short.map_or_else(Vec::new, |short| short.drain(..short.len() - SHORT).collect());
         for Content { id, .. } in dying {
             for (_, _, queue) in self.bindings.iter().filter(|(exchange, _, _)| exchange == "all") {
-                queues.entry(queue.clone()).or_default().push(Content { id, dead: true });
+                queues.entry(queue.clone()).or_default().push(Content { id, dead: true, returns: 0 });
             }
+        }
+        let due = self.due(now);
+        let expired: Vec<Content> = queues.get_mut("aging").map_or_else(Vec::new, |aging| aging.drain(..due).collect());
+        if let Some(aged) = queues.get_mut("aged") {
+            aged.extend(expired.into_iter().map(|content| Content { dead: true, ..content }));
         }
         let queues = queues.into_iter().map(|(name, mut contents)| {
             if universe::has_priorities(&name) {
@@ -101,7 +131,17 @@ impl Durable {
             }
             (name, contents)
         });
-        Found { queues: queues.collect(), exchanges: self.exchanges.clone(), bindings: self.bindings.clone() }
+        let mut reach = BTreeSet::new();
+        for (exchange, key) in universe::WAYS.iter().filter(|(exchange, _)| self.exchanges.contains(*exchange)) {
+            let queues = reached(&self.bindings, (exchange, key));
+            reach.extend(queues.into_iter().map(|queue| ((*exchange).to_owned(), (*key).to_owned(), queue)));
+        }
+        Found { queues: queues.collect(), exchanges: self.exchanges.clone(), bindings: self.bindings.clone(), reach }
+    }
+
+    /// How many messages at the head of `aging` have come of age.
+    fn due(&self, now: u64) -> usize {
+        self.queues.get("aging").map_or(0, |aging| aging.iter().take_while(|stored| stored.expires <= now).count())
     }
 }
 
@@ -139,10 +179,11 @@ impl Ledger {
         }
     }
 
-    /// Whether a start may find more in `short` than it may hold.
-    pub fn may_overflow(&self) -> bool {
+    /// Whether a start may find more in `short` than it may hold, or what has come of age.
+    pub fn may_move(&self, now: u64) -> bool {
         let mut state = self.base.clone();
-        let over = |state: &Durable| state.queues.get("short").is_some_and(|short| short.len() > SHORT);
+        let over =
+            |state: &Durable| state.queues.get("short").is_some_and(|short| short.len() > SHORT) || state.due(now) > 0;
         over(&state)
             || self.effects.iter().any(|effect| {
                 state.apply(effect);
@@ -157,7 +198,7 @@ impl Ledger {
 
     /// The moment at which things were as they are found, as what outlives a restart; an error if there was none that
     /// keeps what was answered.
-    pub fn judge(&self, found: &Found) -> Result<Durable, String> {
+    pub fn judge(&self, found: &Found, now: u64) -> Result<Durable, String> {
         let mut state = self.base.clone();
         let mut early = None;
         let mut nearest = None;
@@ -165,7 +206,7 @@ impl Ledger {
             if let Some(effect) = moment.checked_sub(1).and_then(|before| self.effects.get(before)) {
                 state.apply(effect);
             }
-            let same = state.shown() == *found;
+            let same = state.shown(now) == *found;
             if same && moment >= self.answered.0 {
                 return Ok(state);
             }
@@ -182,7 +223,7 @@ impl Ledger {
             return Err(format!("answered and lost: {lost:?}; the last answer was {what}"));
         }
         let behind = &self.effects[*count..];
-        let least = nearest.map(|state| difference(&state.shown(), found)).unwrap_or_default();
+        let least = nearest.map(|state| difference(&state.shown(now), found)).unwrap_or_default();
         Err(format!("no moment was like this; after {what}: {least}; then, unanswered: {behind:?}"))
     }
 }
@@ -195,9 +236,9 @@ fn difference(expected: &Found, found: &Found) -> String {
             words.push(format!("queue {name} had {expected:?}, has {found:?}"));
         }
     }
-    if expected.exchanges != found.exchanges || expected.bindings != found.bindings {
-        let before = (&expected.exchanges, &expected.bindings);
-        words.push(format!("exchanges and bindings were {before:?}, are {:?}", (&found.exchanges, &found.bindings)));
+    let wires = |of: &Found| (of.exchanges.clone(), of.bindings.clone(), of.reach.clone());
+    if wires(expected) != wires(found) {
+        words.push(format!("exchanges, bindings and ways were {:?}, are {:?}", wires(expected), wires(found)));
     }
     words.join("; ")
 }

@@ -1,15 +1,18 @@
 //! Lives of a broker, one after the other on the same disk: each begins by looking at what the one before has left.
 
-use super::Random;
 use super::driver::{Driver, Going, Stop, finish};
 use super::inspector::inspect;
 use super::ledger::{Durable, Ledger};
 use super::model::Model;
 use super::site::Site;
+use super::universe::AGE_MS;
 use super::wire::Content;
+use super::{Random, Reached};
 use narumq_broker::OpenError;
 use narumq_log::Options;
+use narumq_log::disk::Disk;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
+use narumq_model::Time;
 use std::time::Duration;
 
 /// How long what a start moves may take, in milliseconds.
@@ -20,6 +23,8 @@ const PATIENCE_MS: u64 = 500;
 pub struct Scene {
     pub disk: FaultyDisk,
     pub ledger: Ledger,
+    /// What the clock says.
+    pub now: Time,
 }
 
 /// A workload: commands by seed, so many steps of them.
@@ -36,17 +41,18 @@ pub struct Work {
 impl Scene {
     /// An empty disk with this plan.
     pub fn new(plan: Plan) -> Self {
-        Self { disk: FaultyDisk::new(plan), ledger: Ledger::default() }
+        Self { disk: FaultyDisk::new(plan), ledger: Ledger::default(), now: Time(1_000) }
     }
 
     /// What is found when the power comes back.
     pub fn after(&self, fate: u64, plan: Plan) -> Self {
-        Self { disk: self.disk.after_power_cut(fate, plan), ledger: self.ledger.clone() }
+        let now = self.now.plus(fate % 4 * AGE_MS / 2);
+        Self { disk: self.disk.after_power_cut(fate, plan), ledger: self.ledger.clone(), now }
     }
 
     /// One life: start, look, work, end in order. False if the power went; an error if something that was told is not so.
     pub fn live(&mut self, options: &Options, work: Work) -> Result<bool, String> {
-        let mut site = match Site::open(&self.disk, options) {
+        let mut site = match Site::open(&self.disk, options, self.now) {
             Ok(site) => site,
             Err(OpenError::Log(narumq_log::OpenError::Io(_))) if self.disk.is_off() => return Ok(false),
             Err(error) => return Err(format!("the broker does not start: {error}")),
@@ -57,8 +63,11 @@ impl Scene {
             Err(Stop::Wrong(what)) => return Err(format!("{what}; damaged: {:?}", damaged(&site))),
         };
         let mut driver = Driver::new(site, Model::new(base));
-        driver.model.settle_down();
+        driver.model.settle_down(self.now.0);
         let worked = (work.script)(&mut driver, &mut Random(work.seed), work.steps);
+        self.now = driver.site.now();
+        let names = self.disk.list().unwrap_or_default();
+        names.iter().filter(|name| name.ends_with(".survivor")).for_each(|_| Reached::CopiedOutOfAFile.note());
         if worked.is_err() {
             driver.site.run();
         }
@@ -80,13 +89,13 @@ impl Scene {
     /// threads do that, and tell nobody.
     fn look(&self, site: &mut Site) -> Result<Durable, Stop> {
         let sight = inspect(site)?;
-        let mut judged = self.ledger.judge(&sight.found);
+        let mut judged = self.ledger.judge(&sight.found, self.now.0);
         for _ in 0..PATIENCE_MS {
-            if judged.is_ok() || !self.ledger.may_overflow() {
+            if judged.is_ok() || !self.ledger.may_move(self.now.0) {
                 break;
             }
             std::thread::park_timeout(Duration::from_millis(1));
-            judged = self.ledger.judge(&inspect(site)?.found);
+            judged = self.ledger.judge(&inspect(site)?.found, self.now.0);
         }
         let state = judged.map_err(Stop::Wrong)?;
         let unmarked = |(queue, content): &&(String, Content)| {

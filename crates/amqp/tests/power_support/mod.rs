@@ -19,6 +19,44 @@ pub mod universe;
 pub mod wire;
 
 use narumq_log::Options;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What workloads are to come to, and how often they did.
+#[derive(Clone, Copy, Debug)]
+pub enum Reached {
+    DiedOfAge,
+    ReturnedTooOften,
+    PushedOut,
+    Refused,
+    LeftWithItsConsumer,
+    BoundToAnExchange,
+    RejectedInATransaction,
+    CopiedOutOfAFile,
+}
+
+static REACHED: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+
+impl Reached {
+    pub const ALL: [Self; 8] = [
+        Self::DiedOfAge,
+        Self::ReturnedTooOften,
+        Self::PushedOut,
+        Self::Refused,
+        Self::LeftWithItsConsumer,
+        Self::BoundToAnExchange,
+        Self::RejectedInATransaction,
+        Self::CopiedOutOfAFile,
+    ];
+
+    /// It happened.
+    pub fn note(self) {
+        REACHED[self as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn times(self) -> u64 {
+        REACHED[self as usize].load(Ordering::Relaxed)
+    }
+}
 
 /// A small seeded generator (splitmix64).
 #[derive(Clone, Debug)]
@@ -58,6 +96,7 @@ pub fn options(workload: u64) -> Options {
         idle_sync_ms: if workload % 2 == 1 { 1 } else { 20 },
         prefill: workload % 5 == 4,
         disk_reserve: 0,
+        settle_ms: if workload.is_multiple_of(2) { 1 } else { 10_000 },
         ..Options::default()
     }
 }

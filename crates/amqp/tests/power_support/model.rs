@@ -2,8 +2,9 @@
 
 mod settling;
 
-use super::ledger::{Durable, Effect, Ledger, Step, Stored};
-use super::universe::{self, BINDINGS, SHORT};
+use super::Reached;
+use super::ledger::{Durable, Effect, Ledger, Step, Stored, reached};
+use super::universe::{self, AGE_MS, SHORT, STRICT};
 use super::wire::{Content, priority};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,8 @@ struct Queue {
 pub enum End {
     Done,
     Back,
+    /// Back, and counted as returned.
+    Failed,
     Dead,
 }
 
@@ -49,7 +52,7 @@ pub enum End {
 struct Transaction {
     /// Where to, which message, and whether it is persistent.
     publishes: Vec<(Route, u64, bool)>,
-    acks: Vec<u64>,
+    settled: Vec<(u64, End)>,
 }
 
 /// The broker as it must be.
@@ -66,6 +69,7 @@ pub struct Model {
     by_connection: BTreeMap<usize, usize>,
     about: BTreeMap<String, usize>,
     next: u64,
+    now: u64,
 }
 
 impl Model {
@@ -119,8 +123,28 @@ impl Model {
     }
 
     /// What a start has left too full, its first user brings in order.
-    pub fn settle_down(&mut self) {
+    pub fn settle_down(&mut self, now: u64) {
+        self.now = now;
         self.overflow(&["short".to_owned()]);
+        self.expire();
+    }
+
+    /// The clock moves.
+    pub fn advance(&mut self, millis: u64) {
+        self.now += millis;
+        self.expire();
+    }
+
+    /// What has come of age in `aging` dies as long as it stands first.
+    fn expire(&mut self) {
+        let first =
+            |queue: &Queue| queue.copies.iter().find(|copy| copy.lease.is_none()).map(|copy| copy.stored.clone());
+        while let Some(due) = self.queues.get("aging").and_then(first).filter(|stored| stored.expires <= self.now) {
+            Reached::DiedOfAge.note();
+            if let Some(moves) = self.bury("aging", due.copy) {
+                self.ledger.happens(moves);
+            }
+        }
     }
 
     /// Whether all that a queue's consumer is owed is in its hands.
@@ -159,7 +183,7 @@ impl Model {
     pub fn delete_exchange(&mut self, at: At, name: &str) -> usize {
         if self.exchanges.remove(name) {
             self.happens(at, name, Effect::NoExchange(name.to_owned()));
-            self.forget_bindings(|(exchange, _, _)| exchange == name);
+            self.forget_bindings(|(from, _, to)| from == name || universe::exchange_behind(to) == Some(name));
         }
         self.last(name)
     }
@@ -179,6 +203,9 @@ impl Model {
         let binding = (exchange.to_owned(), key.to_owned(), queue.to_owned());
         let about = format!("{binding:?}");
         let changes = if bind { self.bindings.insert(binding.clone()) } else { self.bindings.remove(&binding) };
+        if changes && universe::exchange_behind(queue).is_some() {
+            Reached::BoundToAnExchange.note();
+        }
         if changes && universe::outlives(queue) {
             self.happens(at, &about, if bind { Effect::Binding(binding) } else { Effect::NoBinding(binding) });
         }
@@ -186,46 +213,54 @@ impl Model {
     }
 
     fn route(&self, exchange: &str, key: &str) -> Route {
-        let bound = |queue: &str| {
-            if exchange.is_empty() {
-                return key == queue;
-            }
-            let is = |(x, k, q): &(&str, &str, &str)| *x == exchange && *q == queue && (exchange == "all" || *k == key);
-            BINDINGS.iter().any(|b| is(b) && self.bindings.contains(&(b.0.into(), b.1.into(), b.2.into())))
-        };
-        self.queues.iter().filter(|(name, _)| bound(name)).map(|(name, queue)| (name.clone(), queue.born)).collect()
+        let reached =
+            if exchange.is_empty() { [key.to_owned()].into() } else { reached(&self.bindings, (exchange, key)) };
+        self.queues
+            .iter()
+            .filter(|(name, _)| reached.contains(*name))
+            .map(|(name, queue)| (name.clone(), queue.born))
+            .collect()
     }
 
-    /// A publish outside of transactions; returns what its confirm speaks for.
-    pub fn publish(&mut self, at: At, (exchange, key): (&str, &str), id: u64, persistent: bool) -> usize {
+    /// A publish outside of transactions; returns what its confirm speaks for, `None` if it is refused.
+    pub fn publish(&mut self, at: At, (exchange, key): (&str, &str), id: u64, persistent: bool) -> Option<usize> {
         let route = self.route(exchange, key);
         if let Some(transaction) = self.transactions.get_mut(&at) {
             transaction.publishes.push((route, id, persistent));
-            return 0;
+            return Some(0);
         }
-        let content = Content { id, dead: false };
+        let content = Content { id, dead: false, returns: 0 };
         let (mut steps, touched) = (Vec::new(), route.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
-        self.put(&route, &content, persistent, &mut steps);
+        if !self.put(&route, &content, persistent, &mut steps) {
+            return None;
+        }
         let mut speaks = 0;
         if !steps.is_empty() {
             self.happens(at, "", Effect::Messages(steps));
             speaks = self.of_channel(at);
         }
         self.overflow(&touched);
-        speaks
+        Some(speaks)
     }
 
-    fn put(&mut self, route: &[(String, u64)], content: &Content, persistent: bool, steps: &mut Vec<Step>) {
+    /// Puts a message into queues. False if one has no room for it: then it is the only one.
+    fn put(&mut self, route: &[(String, u64)], content: &Content, persistent: bool, steps: &mut Vec<Step>) -> bool {
         for (name, born) in route {
             let copy = self.number();
             let Some(queue) = self.queues.get_mut(name).filter(|queue| queue.born == *born) else { continue };
-            let stored = Stored { copy, content: content.clone() };
+            if name == "strict" && queue.copies.iter().filter(|copy| copy.lease.is_none()).count() >= STRICT {
+                Reached::Refused.note();
+                return false;
+            }
+            let expires = if name == "aging" { self.now + AGE_MS } else { u64::MAX };
+            let stored = Stored { copy, content: content.clone(), expires };
             let copy = Copy { stored: stored.clone(), persistent, lease: None };
             if copy.is_durable(name) {
                 steps.push(Step::Put(name.clone(), stored));
             }
             queue.copies.push(copy);
         }
+        true
     }
 
     /// What is too much for `short` dies, unless a consumer is there to take it.
@@ -238,6 +273,7 @@ impl Model {
             if ready.len() <= SHORT {
                 return;
             }
+            Reached::PushedOut.note();
             // Nobody asked for it: no answer speaks for this.
             if let Some(moves) = self.bury("short", ready[0]) {
                 self.ledger.happens(moves);
@@ -262,7 +298,7 @@ impl Model {
             && (exchange.is_empty() || self.exchanges.contains(exchange))
         {
             let route = self.route(exchange, key.unwrap_or_default());
-            let content = Content { id: copy.stored.content.id, dead: true };
+            let content = Content { id: copy.stored.content.id, dead: true, returns: 0 };
             self.put(&route, &content, copy.persistent, &mut steps);
         }
         (!steps.is_empty()).then_some(Effect::Messages(steps))

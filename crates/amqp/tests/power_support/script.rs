@@ -4,7 +4,7 @@
 use super::Random;
 use super::driver::{CHANNELS, Driver, Expect, Going};
 use super::model::{At, End};
-use super::universe::{self, BINDINGS, EXCHANGES, QUEUES};
+use super::universe::{self, AGE_MS, BINDINGS, EXCHANGES, QUEUES, WAYS};
 use super::wire;
 use crate::session_support::{Message, consume};
 use narumq_amqp::codec::*;
@@ -43,10 +43,12 @@ fn step(driver: &mut Driver, random: &mut Random) -> Going {
     let channel = random.pick(&CHANNELS).unwrap_or(1);
     let at = (connection, channel);
     match random.below(100) {
-        0..=34 => publish(driver, random, at),
-        35..=42 => get(driver, random, (connection, 1)),
-        43..=49 => get(driver, random, (connection, 2)),
-        50..=66 => settle(driver, random, at),
+        0..=32 => publish(driver, random, at),
+        33..=39 => get(driver, random, (connection, 1)),
+        40..=46 => get(driver, random, (connection, 2)),
+        47..=48 => get(driver, random, (connection, 3)),
+        49..=50 => advance(driver, random),
+        51..=66 => settle(driver, random, at),
         67..=74 => commit(driver, random, (connection, 2)),
         75..=77 => consume_or_cancel(driver, random, (connection, 3)),
         78..=80 => purge(driver, random, (connection, 1)),
@@ -63,6 +65,16 @@ fn fresh(random: &mut Random) -> u64 {
     MESSAGES.fetch_add(1, Ordering::Relaxed) * wire::TRAITS + random.below(wire::TRAITS)
 }
 
+/// The clock moves.
+fn advance(driver: &mut Driver, random: &mut Random) -> Going {
+    let millis = 1 + random.below(AGE_MS);
+    // A read that is under way may be judged by either time.
+    driver.settle()?;
+    driver.model.advance(millis);
+    driver.site.advance(millis);
+    driver.hear()
+}
+
 fn usable(driver: &Driver, at: At) -> Vec<&'static str> {
     let open = |queue: &&str| driver.model.has_queue(queue) && (at.0 == 0 || !universe::is_own(queue));
     QUEUES.into_iter().filter(open).collect()
@@ -70,8 +82,13 @@ fn usable(driver: &Driver, at: At) -> Vec<&'static str> {
 
 fn publish(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     let mut ways: Vec<(&str, &str)> = usable(driver, (0, 0)).into_iter().map(|queue| ("", queue)).collect();
-    let bound = BINDINGS.iter().map(|(exchange, key, _)| (*exchange, *key));
-    ways.extend(bound.filter(|(exchange, _)| driver.model.has_exchange(exchange)));
+    ways.retain(|(_, queue)| at.1 != 2 || *queue != "strict");
+    ways.extend(WAYS.iter().copied().filter(|(exchange, _)| driver.model.has_exchange(exchange)));
+    // What has rules of its own comes often enough to meet them.
+    let special = |(_, queue): &(&str, &str)| matches!(*queue, "aging" | "limited" | "rejecting" | "strict");
+    if random.once_in(2) && ways.iter().any(special) {
+        ways.retain(special);
+    }
     let Some(way) = random.pick(&ways) else { return Ok(()) };
     let persistent = !random.once_in(6);
     send(driver, random, at, way, persistent)
@@ -97,28 +114,49 @@ pub fn send(
 }
 
 fn get(driver: &mut Driver, random: &mut Random, at: At) -> Going {
-    let Some(queue) = random.pick(&usable(driver, at)) else { return Ok(()) };
+    let mut queues = usable(driver, at);
+    // What comes back to these moves others at once: of one channel, only one of them has something to take back.
+    queues.retain(|queue| match *queue {
+        "limited" => at.1 == 1,
+        "short" => at.1 == 2,
+        "aging" => at.1 == 3,
+        _ => at.1 != 3,
+    });
+    let special = |queue: &&str| matches!(*queue, "limited" | "rejecting");
+    if random.once_in(2) && queues.iter().any(special) {
+        queues.retain(special);
+    }
+    let Some(queue) = random.pick(&queues) else { return Ok(()) };
     let no_ack = random.once_in(6);
     let found = driver.model.get(at, queue, no_ack);
-    driver.expect(at, Expect::Get(found), 0);
+    driver.expect(at, Expect::Get(queue, found), 0);
     driver.tell(at, &BasicGet { ticket: 0, queue: queue.as_bytes(), no_ack })
 }
 
 fn settle(driver: &mut Driver, random: &mut Random, at: At) -> Going {
     let held = driver.model.in_hand(at);
-    let Some(end) = random.pick(&[End::Done, End::Done, End::Done, End::Back, End::Dead]) else { return Ok(()) };
-    let end = if at.1 == 2 { End::Done } else { end };
+    let Some(end) = random.pick(&[End::Done, End::Done, End::Done, End::Back, End::Failed, End::Dead]) else {
+        return Ok(());
+    };
     let chosen = random.below(held.len().max(1) as u64) as usize;
     let Some((tag, queue)) = held.get(chosen) else { return Ok(()) };
+    let end = match queue.as_str() {
+        "rejecting" if random.once_in(2) => End::Dead,
+        "limited" if !random.once_in(4) => End::Failed,
+        _ => end,
+    };
+    // A commit buries the rejected of one queue, behind all else; nothing comes back by it.
+    let end = if at.1 == 2 && (matches!(end, End::Back | End::Failed) || queue == "short") { End::Done } else { end };
     // What was handed over by several queues or consumers is not settled at once.
     let alike =
         held[..=chosen].iter().all(|(t, q)| q == queue && driver.consumer_of(at, *t) == driver.consumer_of(at, *tag));
-    let multiple = alike && random.once_in(2) && end != End::Dead;
+    let multiple = alike && random.once_in(2) && matches!(end, End::Done | End::Back);
     let tags: Vec<u64> = held[..=chosen].iter().map(|(tag, _)| *tag).filter(|t| multiple || t == tag).collect();
     driver.model.settle(at, &tags, end);
     let (delivery_tag, requeue) = (*tag, end == End::Back);
     match end {
         End::Done => driver.tell(at, &BasicAck { delivery_tag, multiple }),
+        End::Failed => driver.tell(at, &BasicReject { delivery_tag, requeue: true }),
         End::Dead if random.once_in(2) => driver.tell(at, &BasicReject { delivery_tag, requeue }),
         _ => driver.tell(at, &BasicNack { delivery_tag, multiple, requeue }),
     }
@@ -144,7 +182,7 @@ fn consume_or_cancel(driver: &mut Driver, random: &mut Random, at: At) -> Going 
         return driver.ask(at, &BasicCancel { consumer_tag: tag.as_bytes(), nowait: false }, BasicCancelOk::ID, 0);
     }
     let mut free = usable(driver, at);
-    free.retain(|queue| *queue != "short" && driver.model.consumer(queue).is_none());
+    free.retain(|queue| universe::may_be_consumed(queue) && driver.model.consumer(queue).is_none());
     let Some(queue) = random.pick(&free) else { return Ok(()) };
     let tag = format!("consumer-{}", fresh(random));
     driver.add_consumer(at, &tag, queue);
@@ -194,7 +232,13 @@ fn change(driver: &mut Driver, random: &mut Random, at: At) -> Going {
         (7..=9, .., Some(binding)) => bind(driver, random, at, binding),
         (10.., .., Some((exchange, key, queue))) => {
             let speaks = driver.model.bind(at, (exchange, key, queue), false);
-            let (exchange, routing_key, queue) = (exchange.as_bytes(), key.as_bytes(), queue.as_bytes());
+            let (exchange, routing_key) = (exchange.as_bytes(), key.as_bytes());
+            if let Some(to) = universe::exchange_behind(queue) {
+                let (destination, source) = (to.as_bytes(), exchange);
+                let unbind = ExchangeUnbind { destination, source, routing_key, ..Default::default() };
+                return driver.ask(at, &unbind, ExchangeUnbindOk::ID, speaks);
+            }
+            let queue = queue.as_bytes();
             let unbind = QueueUnbind { queue, exchange, routing_key, ..Default::default() };
             driver.ask(at, &unbind, QueueUnbindOk::ID, speaks)
         }
@@ -226,12 +270,19 @@ fn declare_exchange(driver: &mut Driver, random: &mut Random, at: At, exchange: 
 
 fn bind(driver: &mut Driver, random: &mut Random, at: At, binding: (&str, &str, &str)) -> Going {
     let (exchange, key, queue) = binding;
-    if !driver.model.has_exchange(exchange) || !driver.model.has_queue(queue) {
+    let behind = universe::exchange_behind(queue);
+    let is_there = behind.map_or_else(|| driver.model.has_queue(queue), |to| driver.model.has_exchange(to));
+    if !driver.model.has_exchange(exchange) || !is_there {
         return Ok(());
     }
     let speaks = driver.model.bind(at, binding, true);
-    let (exchange, routing_key, queue) = (exchange.as_bytes(), key.as_bytes(), queue.as_bytes());
-    let nowait = random.once_in(4);
+    let (exchange, routing_key, nowait) = (exchange.as_bytes(), key.as_bytes(), random.once_in(4));
+    if let Some(to) = behind {
+        let (destination, source) = (to.as_bytes(), exchange);
+        let bind = ExchangeBind { destination, source, routing_key, nowait, ..Default::default() };
+        return reply(driver, at, &bind, (nowait, ExchangeBindOk::ID), speaks);
+    }
+    let queue = queue.as_bytes();
     let bind = QueueBind { queue, exchange, routing_key, nowait, ..Default::default() };
     reply(driver, at, &bind, (nowait, QueueBindOk::ID), speaks)
 }

@@ -6,7 +6,8 @@ use narumq_broker::{Broker, Event, OpenError, Settings, Turn, Wake};
 use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
 use narumq_log::disk::faulty::FaultyDisk;
 use narumq_log::{Given, Options};
-use narumq_model::{Lsn, SessionId, Time};
+use narumq_model::{Destination, Lsn, SessionId, Time};
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,24 +42,23 @@ pub struct Site {
     peers: Vec<Peer>,
     bell: Receiver<()>,
     told: Lsn,
+    now: Time,
 }
-
-const NOW: Time = Time(1_000);
 
 impl Site {
     /// Starts a broker on what the disk holds.
-    pub fn open(disk: &FaultyDisk, options: &Options) -> Result<Self, OpenError> {
+    pub fn open(disk: &FaultyDisk, options: &Options, now: Time) -> Result<Self, OpenError> {
         // No two starts draw the same generations, as with real randomness.
         static STARTS: AtomicU64 = AtomicU64::new(0);
         let mut random = Random(STARTS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x5851_f42d_4c95_7f2d));
         let given = Given { disk: Arc::new(disk.clone()), random: Box::new(move || random.next()) };
         let settings =
             Settings { given_exchanges: given_exchanges(), headers_of: Some(headers_of), ..Settings::default() };
-        let broker = Broker::open(settings, options.clone(), given, NOW)?;
+        let broker = Broker::open(settings, options.clone(), given, now)?;
         let (ring, bell) = channel();
         broker.mailboxes().set_wake(Box::new(Bell(ring)));
         let door = Amqp::new(DoorSettings::default());
-        Ok(Self { broker, disk: disk.clone(), door, peers: Vec::new(), bell, told: Lsn(0) })
+        Ok(Self { broker, disk: disk.clone(), door, peers: Vec::new(), bell, told: Lsn(0), now })
     }
 
     /// A client that has said nothing yet.
@@ -68,9 +68,36 @@ impl Site {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (peer, local) = (address(50_000 + index as u16), address(5672));
         let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77, traffic: Arc::default() };
-        let session = Some(self.door.open(info, NOW));
+        let session = Some(self.door.open(info, self.now));
         self.peers.push(Peer { session, out: Outbox::default(), input: Vec::new(), seen: Vec::new() });
         index
+    }
+
+    /// All bindings; those of exchanges lead to `x:` and their name.
+    pub fn bindings(&self) -> BTreeSet<(String, String, String)> {
+        let all = self.broker.vhosts().into_iter().flat_map(|vhost| self.broker.bindings(&vhost));
+        let told = all.map(|binding| {
+            let to = match binding.destination {
+                Destination::Queue(name) => name.to_string(),
+                Destination::Exchange(name) => format!("x:{name}"),
+            };
+            (binding.source.to_string(), String::from_utf8_lossy(&binding.key).into_owned(), to)
+        });
+        told.collect()
+    }
+
+    /// The clock moves, and what is due happens.
+    pub fn advance(&mut self, millis: u64) {
+        self.now = self.now.plus(millis);
+        let mut turn = Turn::new(self.now, Some(0));
+        self.broker.advance(&mut turn);
+        self.broker.end_turn(&mut turn);
+        self.run();
+    }
+
+    /// What the clock says.
+    pub fn now(&self) -> Time {
+        self.now
     }
 
     /// Whether the power has gone.
@@ -135,7 +162,7 @@ impl Site {
     }
 
     fn call(&mut self, peer: usize, verb: impl FnOnce(&mut dyn Session, &mut Context<'_>)) {
-        let mut turn = Turn::new(NOW, Some(0));
+        let mut turn = Turn::new(self.now, Some(0));
         let peer = &mut self.peers[peer];
         if let Some(session) = peer.session.as_deref_mut() {
             verb(session, &mut Context { broker: &self.broker, turn: &mut turn, out: &mut peer.out });
@@ -213,7 +240,7 @@ impl Site {
 
     /// Ends in order; false if the log has failed.
     pub fn close(self) -> bool {
-        self.broker.close(NOW);
+        self.broker.close(self.now);
         self.broker.failed().is_none()
     }
 }

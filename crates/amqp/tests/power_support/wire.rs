@@ -1,7 +1,7 @@
 //! What clients read: frames become answers, bodies the messages that they must be.
 
 use super::Random;
-use narumq_amqp::codec::{ContentHeader, FrameKind, Method, MethodId, Parsed, PropertiesView, parse_frame};
+use narumq_amqp::codec::{ContentHeader, FrameKind, Method, MethodId, Parsed, PropertiesView, Value, parse_frame};
 
 /// A message as it came.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,6 +9,16 @@ pub struct Content {
     pub id: u64,
     /// It has a history of deaths.
     pub dead: bool,
+    /// How often it came back, where the queue limits that.
+    pub returns: u64,
+}
+
+impl Content {
+    /// What is known of it in this queue over a restart.
+    pub fn in_queue(self, queue: &str) -> Self {
+        let returns = if queue == "limited" { self.returns } else { 0 };
+        Self { returns, ..self }
+    }
 }
 
 /// What a client was told.
@@ -17,6 +27,10 @@ pub enum Answer {
     /// A method without content that answers a command.
     Plain(MethodId),
     Ack {
+        tag: u64,
+        multiple: bool,
+    },
+    Nack {
         tag: u64,
         multiple: bool,
     },
@@ -72,6 +86,7 @@ pub fn answers(bytes: &[u8]) -> Result<Vec<(u16, Answer)>, String> {
         assert_eq!(kind, FrameKind::Method, "content comes behind its method");
         let answer = match Method::decode(payload).unwrap() {
             Method::BasicAck(ack) => Answer::Ack { tag: ack.delivery_tag, multiple: ack.multiple },
+            Method::BasicNack(nack) => Answer::Nack { tag: nack.delivery_tag, multiple: nack.multiple },
             Method::BasicGetOk(got) => {
                 Answer::Got { redelivered: got.redelivered, content: content(&mut rest, channel)? }
             }
@@ -112,12 +127,18 @@ fn content(rest: &mut &[u8], channel: u16) -> Result<Content, String> {
         bytes.extend_from_slice(payload);
     }
     let view = PropertiesView::parse(header.properties).map_err(|error| format!("properties: {error:?}"))?;
-    let deaths = view.headers().and_then(|headers| headers.get(b"x-death")).is_some();
+    let header = |name| view.headers().and_then(|headers| headers.get(name));
+    let returns = match header(b"x-delivery-count") {
+        Some(Value::Long(count)) => u64::try_from(count).map_err(|_| "a count below 0")?,
+        Some(other) => return Err(format!("a count of {other:?}")),
+        None => 0,
+    };
+    let dead = header(b"x-death").is_some();
     let id = bytes.first_chunk().map(|id| u64::from_be_bytes(*id)).ok_or("a body without its number")?;
     if bytes != body(id) {
         return Err(format!("the body of message {id} is not the one that was published"));
     }
-    Ok(Content { id, dead: deaths })
+    Ok(Content { id, dead, returns })
 }
 
 fn text(bytes: &[u8]) -> String {

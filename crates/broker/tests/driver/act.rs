@@ -41,7 +41,11 @@ impl Driver {
             Op::Unbind(dlx, slot) => self.unbind(if *dlx { "dlx" } else { "fan" }, *slot),
             Op::Purge(slot) => self.purge(*slot),
             Op::Publish(publish) => self.publish(publish),
-            Op::Burst(publish, count) => (0..*count).try_for_each(|_| self.publish(publish)),
+            Op::Burst(publish, count) => (0..*count).try_for_each(|_| {
+                self.publish(publish)?;
+                // The dead that must be read come behind this one and before the next.
+                if self.cold { self.compare() } else { Ok(()) }
+            }),
             Op::Flood(slot, count) => self.flood(*slot, *count),
             Op::Consume(consume) => self.consume(consume),
             Op::Cancel(which) => self.cancel(*which),

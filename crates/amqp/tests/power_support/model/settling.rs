@@ -1,7 +1,8 @@
 //! The rest of what a broker must do: deliveries come and end, queues are purged, transactions and channels end.
 
+use super::super::Reached;
 use super::super::ledger::{Effect, Step};
-use super::super::universe;
+use super::super::universe::{self, RETURNS};
 use super::super::wire::Content;
 use super::{At, End, Model};
 
@@ -9,6 +10,18 @@ impl Model {
     pub fn consume(&mut self, at: At, queue: &str, begin: bool) {
         if let Some(queue) = self.queues.get_mut(queue) {
             queue.consumer = begin.then_some(at);
+        }
+        if !begin {
+            self.leave(queue);
+        }
+    }
+
+    /// A queue has lost its last consumer: one goes with it, and no answer speaks for that.
+    fn leave(&mut self, name: &str) {
+        if name == "leaving" && self.queues.remove(name).is_some() {
+            Reached::LeftWithItsConsumer.note();
+            let effects = self.ledger.happens(Effect::NoQueue(name.to_owned()));
+            self.about.insert(name.to_owned(), effects);
         }
     }
 
@@ -23,11 +36,11 @@ impl Model {
 
     /// The deliveries that a channel has in hand and no transaction has settled: tag and queue.
     pub fn in_hand(&self, at: At) -> Vec<(u64, String)> {
-        let settled = self.transactions.get(&at).map(|tx| tx.acks.clone()).unwrap_or_default();
+        let settled = self.transactions.get(&at).map(|tx| tx.settled.clone()).unwrap_or_default();
         let mut all = Vec::new();
         for (name, queue) in &self.queues {
             for (holder, tag) in queue.copies.iter().filter_map(|copy| copy.lease) {
-                if holder == at && !settled.contains(&tag) {
+                if holder == at && settled.iter().all(|(settled, _)| *settled != tag) {
                     all.push((tag, name.clone()));
                 }
             }
@@ -36,11 +49,11 @@ impl Model {
         all
     }
 
-    /// Deliveries of one queue end, outside of transactions unless they are only acknowledged.
+    /// Deliveries of one queue end; in a transaction they do not come back.
     pub fn settle(&mut self, at: At, tags: &[u64], end: End) {
         if let Some(transaction) = self.transactions.get_mut(&at) {
-            assert_eq!(end, End::Done, "transactions only acknowledge here");
-            transaction.acks.extend(tags);
+            assert!(matches!(end, End::Done | End::Dead), "transactions bring nothing back here");
+            transaction.settled.extend(tags.iter().map(|tag| (*tag, end)));
             return;
         }
         match end {
@@ -50,7 +63,7 @@ impl Model {
                     self.happens(at, "", Effect::Messages(steps));
                 }
             }
-            End::Back => self.put_back(at, |tag| tags.contains(&tag)),
+            End::Back | End::Failed => self.put_back(at, end == End::Failed, |tag| tags.contains(&tag)),
             End::Dead => tags.iter().for_each(|tag| self.reject(at, *tag)),
         }
     }
@@ -70,13 +83,48 @@ impl Model {
         steps
     }
 
-    fn put_back(&mut self, at: At, mut back: impl FnMut(u64) -> bool) {
-        for queue in self.queues.values_mut() {
+    fn put_back(&mut self, at: At, failed: bool, mut back: impl FnMut(u64) -> bool) {
+        let mut counted = Vec::new();
+        for (name, queue) in &mut self.queues {
             for copy in &mut queue.copies {
-                copy.lease = copy.lease.filter(|(holder, tag)| *holder != at || !back(*tag));
+                if let Some((_, tag)) = copy.lease.filter(|(holder, tag)| *holder == at && back(*tag)) {
+                    copy.lease = None;
+                    if failed && name == "limited" {
+                        counted.push((tag, copy.stored.copy));
+                    }
+                }
             }
         }
+        self.count(at, counted);
         self.overflow(&["short".to_owned()]);
+        self.expire();
+    }
+
+    /// Messages of `limited` have come back, by tag; those that have too often die, after all others are counted.
+    fn count(&mut self, at: At, mut counted: Vec<(u64, u64)>) {
+        counted.sort_unstable();
+        let mut doomed = Vec::new();
+        for (_, number) in counted {
+            let copies = self.queues.get_mut("limited").map(|queue| &mut queue.copies);
+            let Some(copy) = copies.and_then(|copies| copies.iter_mut().find(|c| c.stored.copy == number)) else {
+                return;
+            };
+            if copy.stored.content.returns == RETURNS {
+                Reached::ReturnedTooOften.note();
+                doomed.push(number);
+                continue;
+            }
+            copy.stored.content.returns += 1;
+            if copy.is_durable("limited") {
+                let step = Step::Count("limited".to_owned(), number, copy.stored.content.returns);
+                self.ledger.happens(Effect::Messages(vec![step]));
+            }
+        }
+        for number in doomed {
+            if let Some(moves) = self.bury("limited", number) {
+                self.happens(at, "", moves);
+            }
+        }
     }
 
     fn reject(&mut self, at: At, tag: u64) {
@@ -122,16 +170,27 @@ impl Model {
     /// All of it happens at once; returns what the answer speaks for.
     pub fn commit(&mut self, at: At) -> usize {
         let Some(transaction) = self.transactions.get_mut(&at).map(std::mem::take) else { return 0 };
-        let mut steps = self.remove(at, &transaction.acks);
+        let dies = |tag: &u64| {
+            let mine = |queue: &super::Queue| queue.copies.iter().any(|copy| copy.lease == Some((at, *tag)));
+            self.queues.get("rejecting").is_some_and(mine)
+        };
+        let (dead, rest): (Vec<_>, Vec<_>) =
+            transaction.settled.into_iter().partition(|(tag, end)| *end == End::Dead && dies(tag));
+        let mut steps = self.remove(at, &rest.into_iter().map(|(tag, _)| tag).collect::<Vec<_>>());
         let mut touched = Vec::new();
         for (route, id, persistent) in &transaction.publishes {
-            let content = Content { id: *id, dead: false };
+            let content = Content { id: *id, dead: false, returns: 0 };
             self.put(route, &content, *persistent, &mut steps);
             touched.extend(route.iter().map(|(name, _)| name.clone()));
         }
         let mut speaks = 0;
         if !steps.is_empty() {
             self.happens(at, "", Effect::Messages(steps));
+            speaks = self.of_channel(at);
+        }
+        for (tag, _) in dead {
+            Reached::RejectedInATransaction.note();
+            self.reject(at, tag);
             speaks = self.of_channel(at);
         }
         self.overflow(&touched);
@@ -147,10 +206,10 @@ impl Model {
     /// A channel ends; returns what the answer speaks for.
     pub fn end_channel(&mut self, at: At) -> usize {
         self.transactions.remove(&at);
-        for queue in self.queues.values_mut().filter(|queue| queue.consumer == Some(at)) {
-            queue.consumer = None;
-        }
-        self.put_back(at, |_| true);
+        let consumed = self.queues.iter_mut().filter(|(_, queue)| queue.consumer == Some(at));
+        let left: Vec<String> = consumed.map(|(name, queue)| (queue.consumer = None, name.clone()).1).collect();
+        left.iter().for_each(|name| self.leave(name));
+        self.put_back(at, true, |_| true);
         self.tags.remove(&at);
         self.by_channel.remove(&at).unwrap_or(0)
     }
