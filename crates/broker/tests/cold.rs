@@ -130,3 +130,35 @@ fn what_expired_before_it_was_too_much_has_died_of_age_whenever_it_is_read() {
         }
     }
 }
+
+#[test]
+fn a_step_lets_go_of_a_mebibyte_at_most_and_the_rest_follows() {
+    for durable in [true, false] {
+        let mut rig = rig();
+        let queue = rig.durable_queue("q", QueuePolicy::default());
+        // Nothing is written before the last one has come, or nothing is spilled: there is no reason yet.
+        let disk_holds_back = 30_000;
+        let route = rig.route("", "q");
+        let messages: Vec<_> = (0..disk_holds_back).map(|id| rig.message(id, 1_024, ("", "q"), durable)).collect();
+        let lsn = rig.turn(|rig, turn| messages.into_iter().map(|m| rig.broker.publish(&route, m, turn).lsn).max());
+        rig.durable(lsn.expect("some"));
+        let mut window = rig.broker.window_bytes();
+        let full = window;
+        let mut steps = 0;
+        for id in 0..200 {
+            rig.publish("q", disk_holds_back + id, 64 << 10, durable);
+            let now = rig.broker.window_bytes();
+            assert!(window < now + (5 << 18), "{window} bytes, then {now}");
+            steps += u64::from(now < window);
+            window = now;
+        }
+        assert!(durable || steps > 0, "{full} bytes, {window} at the end");
+        rig.advance(0);
+        let most = if durable { 2 } else { 33 };
+        assert!(rig.broker.window_bytes() <= most << 20, "{} bytes", rig.broker.window_bytes());
+        let order: Vec<u64> =
+            std::iter::from_fn(|| rig.get(&queue, session(1), true)).map(|(d, _)| id_of(&d.message)).collect();
+        assert!(order.into_iter().eq(0..disk_holds_back + 200));
+        rig.close();
+    }
+}

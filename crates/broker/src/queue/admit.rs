@@ -18,6 +18,8 @@ const WINDOW_TIGHT: usize = 128 << 10;
 /// What stays in memory at the head of a queue.
 const HEAD: usize = 64 << 10;
 const WINDOWS_MAX: u64 = 12 << 20;
+/// What one step lets go of at most, about; the rest waits for the next one.
+const STEP: usize = 1 << 20;
 
 /// What a queue may keep in memory that can be read again, in bytes.
 #[inline]
@@ -62,19 +64,35 @@ impl QueueState {
             self.expire(queue, core, turn);
         }
         self.finish(queue, core, turn);
-        let most = most_in_memory(core);
-        if self.ready > 64 && self.in_lanes > most {
-            let written = core.log.written();
-            let marks = &mut self.marks;
-            self.lanes.iter_mut().for_each(|lane| {
-                lane.chill(HEAD, written, &mut |ready| {
-                    marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
-                });
-            });
+        if self.ready > 64 && self.in_lanes > most_in_memory(core) {
+            self.let_go(queue, core, turn);
+        }
+    }
+
+    /// Lets go of memory, as much as one step may. If more could go, the queue is looked at again as soon as others had it.
+    fn let_go(&mut self, queue: &Queue, core: &Core, turn: &mut Turn) {
+        let (written, mut left) = (core.log.written(), STEP);
+        let marks = &mut self.marks;
+        for lane in &mut self.lanes {
+            left = left.saturating_sub(lane.chill(HEAD, written, left, &mut |ready| {
+                marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
+            }));
+        }
+        self.count_memory(core);
+        if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.in_lanes > WINDOW_TIGHT {
+            for lane in self.lanes.iter_mut().filter(|lane| lane.memory() > 0) {
+                let before = lane.memory();
+                if left == 0 || !lane.spill(left, &mut |run| core.scratch.write(core, run)) {
+                    break;
+                }
+                left = left.saturating_sub(before - lane.memory());
+            }
             self.count_memory(core);
-            if core.window.load(Ordering::Relaxed) > TRANSIENT_MEMORY_BYTES && self.in_lanes > WINDOW_TIGHT {
-                self.lanes.iter_mut().all(|lane| lane.spill(&mut |run| core.scratch.write(core, run)));
-                self.count_memory(core);
+        }
+        if left == 0 && turn.now < self.armed {
+            self.armed = turn.now;
+            if core.arm(turn.now, queue.id()) {
+                turn.mark(0);
             }
         }
     }

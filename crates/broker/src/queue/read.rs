@@ -16,6 +16,8 @@ use std::sync::Arc;
 const READ: u64 = 512 << 10;
 /// A read begins when no more than this is left in memory before the cold messages.
 const NEAR: usize = 512 << 10;
+/// Messages that one read may ask for: they take time and room beside their bodies.
+const MESSAGES: u64 = 4096;
 /// Stretches that one read may ask for.
 const RANGES: usize = 256;
 
@@ -71,6 +73,11 @@ impl QueueState {
             .take(RANGES)
             .take_while(|r| r.first <= last)
             .map(|r| SeqRange { first: r.first, last: r.last.min(last) })
+            .scan(MESSAGES, |left, r| {
+                let span = r.span().min(*left);
+                *left -= span;
+                (span > 0).then(|| SeqRange { first: r.first, last: Seq(r.first.0 + span - 1) })
+            })
             .collect();
         self.ask(ReadOf::Lane(lane), file, wanted, queue, core);
     }

@@ -13,8 +13,9 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 impl Lane {
     /// Lets go of messages in memory that can be read again, until at most `keep` bytes stand at the front and what is
-    /// behind them is cold, transient or not yet written. `gone` sees each message before it goes. Returns the bytes freed.
-    pub(crate) fn chill(&mut self, keep: usize, written: Lsn, gone: &mut dyn FnMut(&Ready)) -> usize {
+    /// behind them is cold, transient or not yet written, or about `most` bytes are freed. `gone` sees each message before it
+    /// goes. Returns the bytes freed.
+    pub(crate) fn chill(&mut self, keep: usize, written: Lsn, most: usize, gone: &mut dyn FnMut(&Ready)) -> usize {
         let before = self.memory;
         if self.stretches.len() == 1
             && let Some(Stretch::Ram(ram)) = self.stretches.front_mut()
@@ -36,7 +37,7 @@ impl Lane {
         if self.stretches.len() > 1
             && let Some(Stretch::Ram(ram)) = self.stretches.pop_back_if(|last| matches!(last, Stretch::Ram(_)))
         {
-            self.chill_back(ram, written, gone);
+            self.chill_back(ram, written, most, gone);
         }
         if self.stretches.len() > 1 && matches!(self.stretches.front(), Some(Stretch::Ram(ram)) if ram.is_empty()) {
             self.stretches.pop_front();
@@ -45,31 +46,35 @@ impl Lane {
     }
 
     /// Puts `ram` back behind everything: stretches that can be read again as cold ones.
-    fn chill_back(&mut self, mut ram: VecDeque<Ready>, written: Lsn, gone: &mut dyn FnMut(&Ready)) {
+    fn chill_back(&mut self, mut ram: VecDeque<Ready>, written: Lsn, most: usize, gone: &mut dyn FnMut(&Ready)) {
+        let before = self.memory;
         let looked_at = loop {
-            let (stays, goes) = match coolable(&ram, written) {
+            let left = most.saturating_sub(before - self.memory);
+            if left == 0 {
+                break 0;
+            }
+            let (stays, goes) = match coolable(&ram, written, left) {
                 (stays, 0) => break stays,
                 found => found,
             };
-            let mut cooled = ram.split_off(stays);
-            let rest = cooled.split_off(goes);
-            self.set_apart(std::mem::replace(&mut ram, rest));
-            self.memory -= cooled.iter().inspect(|r| gone(r)).map(|r| r.message.memory()).sum::<usize>();
-            let ranges = cooled.iter().map(|r| SeqRange::one(r.seq));
-            match self.stretches.back_mut() {
-                Some(Stretch::Cold(cold)) => ranges.for_each(|range| extend(cold, range)),
-                _ => {
-                    let mut cold = VecDeque::new();
-                    ranges.for_each(|range| extend(&mut cold, range));
-                    self.stretches.push_back(Stretch::Cold(cold));
+            let apart = ram.drain(..stays).collect();
+            self.set_apart(apart);
+            if !matches!(self.stretches.back(), Some(Stretch::Cold(_))) {
+                self.stretches.push_back(Stretch::Cold(VecDeque::new()));
+            }
+            for ready in ram.drain(..goes) {
+                gone(&ready);
+                self.memory -= ready.message.memory();
+                if let Some(Stretch::Cold(cold)) = self.stretches.back_mut() {
+                    extend(cold, SeqRange::one(ready.seq));
                 }
             }
         };
-        let mut rest = ram.split_off(looked_at);
-        self.set_apart(ram);
-        if !rest.is_empty() || matches!(self.stretches.back(), Some(Stretch::Ram(_))) {
-            rest.shrink_to_fit();
-            self.stretches.push_back(Stretch::Ram(rest));
+        let apart = ram.drain(..looked_at).collect();
+        self.set_apart(apart);
+        if !ram.is_empty() || matches!(self.stretches.back(), Some(Stretch::Ram(_))) {
+            shrink(&mut ram);
+            self.stretches.push_back(Stretch::Ram(ram));
         }
     }
 
@@ -88,22 +93,29 @@ impl Lane {
         }
     }
 
-    /// Lets go of transient messages behind the front stretch: `write` gets each run of them and says where it went.
-    /// Returns false if it could not.
-    pub(crate) fn spill(&mut self, write: &mut dyn FnMut(&[Ready]) -> Option<Block>) -> bool {
+    /// Lets go of transient messages behind the front stretch, until about `most` bytes are freed: `write` gets each run of
+    /// them and says where it went. Returns false if it could not.
+    pub(crate) fn spill(&mut self, most: usize, write: &mut dyn FnMut(&[Ready]) -> Option<Block>) -> bool {
         let mut accepts = true;
+        let least = self.memory.saturating_sub(most);
         for (at, stretch) in std::mem::take(&mut self.stretches).into_iter().enumerate() {
             match stretch {
-                Stretch::Ram(ram) if at > 0 && accepts => accepts = self.spill_back(ram, write),
+                Stretch::Ram(ram) if at > 0 && accepts => accepts = self.spill_back(ram, least, write),
                 other => self.stretches.push_back(other),
             }
         }
         accepts
     }
 
-    /// Puts `ram` back behind everything, the transient messages that it begins with as blocks.
-    fn spill_back(&mut self, mut ram: VecDeque<Ready>, write: &mut dyn FnMut(&[Ready]) -> Option<Block>) -> bool {
-        while ram.front().is_some_and(|r| r.lsn == Lsn(0)) {
+    /// Puts `ram` back behind everything, the transient messages that it begins with as blocks as long as more than `least`
+    /// bytes are in memory.
+    fn spill_back(
+        &mut self,
+        mut ram: VecDeque<Ready>,
+        least: usize,
+        write: &mut dyn FnMut(&[Ready]) -> Option<Block>,
+    ) -> bool {
+        while self.memory > least && ram.front().is_some_and(|r| r.lsn == Lsn(0)) {
             let mut bytes = 0;
             let count = ram
                 .iter()
@@ -125,18 +137,28 @@ impl Lane {
             }
         }
         if !ram.is_empty() {
-            ram.shrink_to_fit();
+            shrink(&mut ram);
             self.stretches.push_back(Stretch::Ram(ram));
         }
         true
     }
 }
 
-/// How many messages at the front of `ram` stay, and how many behind them can be read again and are worth it. Where the
-/// second is 0, the first says how many need not be looked at again.
-fn coolable(ram: &VecDeque<Ready>, written: Lsn) -> (usize, usize) {
+/// Gives back room that is mostly empty; not at every step, as that moves all that stays.
+fn shrink(ram: &mut VecDeque<Ready>) {
+    if ram.capacity() / 2 > ram.len() {
+        ram.shrink_to_fit();
+    }
+}
+
+/// How many messages at the front of `ram` stay, and how many behind them can be read again and are worth it, about `most`
+/// bytes of them. Where the second is 0, the first says how many need not be looked at again.
+fn coolable(ram: &VecDeque<Ready>, written: Lsn, most: usize) -> (usize, usize) {
     let (mut start, mut bytes) = (0, 0);
     for (at, ready) in ram.iter().enumerate() {
+        if bytes >= most.max(COOL_BYTES_MIN) {
+            return (start, at - start);
+        }
         if ready.lsn > written {
             return (start, if bytes >= COOL_BYTES_MIN { at - start } else { 0 });
         }

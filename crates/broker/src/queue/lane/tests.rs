@@ -26,7 +26,7 @@ fn drain(lane: &mut Lane) -> Vec<u64> {
 fn order_holds_through_cold_and_back() {
     let mut lane = Lane::default();
     (1..=100).for_each(|n| lane.push(ready(n)));
-    let freed = lane.chill(1000, Lsn(90), &mut |_| {});
+    let freed = lane.chill(1000, Lsn(90), usize::MAX, &mut |_| {});
     assert!(freed > 80 * 100);
     (101..=110).for_each(|n| lane.push(ready(n)));
     assert_eq!(lane.len(), 110);
@@ -55,8 +55,8 @@ fn transient_messages_stay_in_memory_and_in_order() {
         }
         lane.push(message);
     }
-    lane.chill(0, Lsn(100), &mut |_| {});
-    lane.chill(0, Lsn(100), &mut |_| {});
+    lane.chill(0, Lsn(100), usize::MAX, &mut |_| {});
+    lane.chill(0, Lsn(100), usize::MAX, &mut |_| {});
     assert_eq!(drain(&mut lane), (1..=40).collect::<Vec<_>>());
 }
 
@@ -70,11 +70,11 @@ fn spilling_touches_nothing_but_transient_messages_behind_the_front() {
         }
         lane.push(message);
     }
-    lane.chill(1000, Lsn(100), &mut |_| {});
-    assert!(!lane.spill(&mut |_| None), "a disk that refuses");
+    lane.chill(1000, Lsn(100), usize::MAX, &mut |_| {});
+    assert!(!lane.spill(usize::MAX, &mut |_| None), "a disk that refuses");
     let mut spilled = Vec::new();
     let file = narumq_log::disk::Disk::scratch(&narumq_log::disk::memory::MemoryDisk::default()).expect("a file");
-    assert!(lane.spill(&mut |run| {
+    assert!(lane.spill(usize::MAX, &mut |run| {
         spilled.extend(run.iter().map(|r| r.seq.0));
         let (count, last) = (run.len() as u64, run[run.len() - 1].seq);
         Some(Block { file: file.clone(), offset: spilled.len() as u64, len: 1, count, last, payload: 100 * count })
@@ -89,7 +89,7 @@ fn what_comes_back_finds_its_place_in_every_kind_of_stretch() {
     let mut lane = Lane::default();
     let late = [13, 25, 40, 47, 60, 71];
     (1..=60).filter(|n| !late.contains(n)).for_each(|n| lane.push(ready(n)));
-    lane.chill(1000, Lsn(45), &mut |_| {});
+    lane.chill(1000, Lsn(45), usize::MAX, &mut |_| {});
     late.into_iter().rev().for_each(|n| lane.put_back(ready(n)));
     let mut expected: Vec<u64> = (1..=60).collect();
     expected.push(71);
@@ -102,7 +102,7 @@ fn what_comes_back_cold_while_a_read_is_under_way_stays_cold() {
     let mut lane = Lane::default();
     let out = [1, 2, 15, 40, 41, 60];
     (1..=60).filter(|n| !out.contains(n)).for_each(|n| lane.push(ready(n)));
-    lane.chill(0, Lsn(100), &mut |_| {});
+    lane.chill(0, Lsn(100), usize::MAX, &mut |_| {});
     let Some(NextCold::Log(cold)) = lane.next_cold(0) else { panic!("cold") };
     let wanted: Vec<SeqRange> = cold.iter().copied().collect();
     // Asked for 3..=14, 16..=39 and so on; then all comes back that was out.
@@ -126,7 +126,7 @@ fn cold_and_warm_ones_come_back_in_any_order() {
         let mut lane = Lane::default();
         let mut out: Vec<u64> = (1..=60).filter(|_| next(3) == 0).collect();
         (1..=60).filter(|n| !out.contains(n)).for_each(|n| lane.push(ready(n)));
-        lane.chill(next(4_000) as usize, Lsn(next(80)), &mut |_| {});
+        lane.chill(next(4_000) as usize, Lsn(next(80)), next(6_000) as usize, &mut |_| {});
         while !out.is_empty() {
             let n = out.swap_remove(next(out.len() as u64) as usize);
             if next(2) == 0 { lane.put_back_cold(Seq(n)) } else { lane.put_back(ready(n)) }
