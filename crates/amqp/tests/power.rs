@@ -81,7 +81,7 @@ fn nothing_answered_is_lost_by_a_power_cut_anywhere() {
     cut_workloads(script::run, 200, 4);
     let reached = Reached::ALL.map(|what| (what, what.times()));
     println!("{reached:?}");
-    assert!(reached.iter().all(|(_, times)| *times > 0), "{reached:?}");
+    assert!(reached.iter().all(|(_, n)| *n > 0) || times("NARUMQ_POWER_WORKLOADS", 4) < 4, "{reached:?}");
 }
 
 #[test]

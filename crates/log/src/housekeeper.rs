@@ -145,6 +145,7 @@ impl Housekeeper {
             self.end_round(round);
             self.begin_round();
         }
+        self.empty_planned(durable)?;
         if let Some(emptied) = self.survivor.take_if(|survivor| survivor.file.used.live() <= 0) {
             self.sealed.insert(emptied.file.used.number(), emptied.file.used);
         }
@@ -162,7 +163,8 @@ impl Housekeeper {
                 self.dying.push((since, file));
             }
         }
-        let next = self.dying.iter().map(|(lsn, _)| *lsn).chain(self.running.as_ref().map(|r| r.done)).min();
+        let waits = self.running.as_ref().map(|round| round.done).into_iter().chain(self.cleaning.waits_for());
+        let next = self.dying.iter().map(|(lsn, _)| *lsn).chain(waits).min();
         self.shared.look_at(next.unwrap_or_default());
         Ok(())
     }

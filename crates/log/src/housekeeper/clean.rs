@@ -9,6 +9,7 @@
 use super::Housekeeper;
 use crate::empty::Plan;
 use crate::files::FileUse;
+use narumq_model::Lsn;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -24,11 +25,19 @@ pub(super) struct Cleaning {
     /// Files that were looked into and are fuller than they seemed, or cannot be emptied wholly; how many were wanted then.
     judged: HashMap<u64, i64>,
     due: VecDeque<u64>,
+    /// What is to be copied once all up to this LSN is on the disk.
+    planned: Option<(Lsn, u64, Plan)>,
 }
 
 impl Cleaning {
+    /// Whether a file can be looked into now.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() && self.planned.is_none()
+    }
+
+    /// What must be on the disk before the next file can be emptied.
+    pub(super) fn waits_for(&self) -> Option<Lsn> {
+        self.planned.as_ref().map(|(lsn, ..)| *lsn)
     }
 
     pub(super) fn has_seen(&self) -> bool {
@@ -79,7 +88,9 @@ impl Housekeeper {
         }
     }
 
-    /// Empties the next file that is due.
+    /// Plans what is copied out of the next file that is due. What is not wanted any more is not copied, yet the survivor's
+    /// runs span it: so its removal must be on the disk before, or a power cut could bring it back and have it looked for in
+    /// the survivor.
     pub(super) fn empty_next(&mut self) -> io::Result<()> {
         let Some(number) = self.cleaning.due.pop_front() else { return Ok(()) };
         let Some(file) = self.sealed.get(&number).cloned() else { return Ok(()) };
@@ -90,6 +101,18 @@ impl Housekeeper {
         let Some(plan) = Plan::make(&self.shared, listener.as_ref(), &file)? else { return Ok(()) };
         self.cleaning.judged.insert(number, file.live());
         if plan.bytes as f64 > self.share_max() * file.limit() as f64 {
+            return Ok(());
+        }
+        let last = Lsn(self.shared.latch().next_lsn.0 - 1);
+        self.cleaning.planned = Some((last, number, plan));
+        Ok(())
+    }
+
+    /// Empties the file that was planned, if it is still there and all is on the disk that its plan is made of.
+    pub(super) fn empty_planned(&mut self, durable: Lsn) -> io::Result<()> {
+        let Some((_, number, plan)) = self.cleaning.planned.take_if(|(lsn, ..)| *lsn <= durable) else { return Ok(()) };
+        let Some(listener) = self.shared.listener.get().cloned() else { return Ok(()) };
+        if !self.sealed.contains_key(&number) || self.shared.ending.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut full = Vec::new();
