@@ -460,9 +460,14 @@ impl Listener for Told {
     }
 
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
-        self.queue(object).map_or_else(Vec::new, |(_, queue)| {
-            let state = queue.lock();
-            if state.deleted { Vec::new() } else { state.live_in(file) }
+        self.queue(object).map_or_else(Vec::new, |(core, queue)| {
+            let mut state = queue.lock();
+            if state.deleted {
+                return Vec::new();
+            }
+            // Whoever asks relies on the log for what is not wanted any more.
+            state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+            state.live_in(file)
         })
     }
 

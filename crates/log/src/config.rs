@@ -76,7 +76,8 @@ pub trait Listener: Send + Sync {
     /// object is gone for good: what the log holds of it from earlier files is not told any more. False if nobody knows of
     /// any object any more: then nothing is concluded from it.
     fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool;
-    /// Which messages of this object that lie in `file` are still wanted, ascending and not overlapping.
+    /// Which messages of this object that lie in `file` are still wanted, ascending and not overlapping. That the others are
+    /// not wanted has been appended before this returns.
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange>;
     /// All messages of this object that lie in file `from` within these spans and are still wanted lie in `to` from now
     /// on: count them there, and no longer in `from`.
