@@ -6,7 +6,8 @@
 use crate::body::{BodyAt, BodyPlace};
 use crate::chunk::{BLOCK, ChunkHeader, HEADER};
 use crate::config::Listener;
-use crate::entry::{Entry, Head};
+use crate::entry::Entry;
+use crate::entry::head::Head;
 use crate::files::{FileUse, LogFile};
 use crate::index::FileIndex;
 use crate::reader::{read_bodies, read_heads};

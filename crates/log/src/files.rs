@@ -1,9 +1,13 @@
-//! The files of a log: their names, what lives in them, spares to be reused.
+//! The files of a log: their names, how much of what lies in them is wanted, their footers.
+
+mod spares;
 
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
 use crate::disk::{Disk, File, read_exact_at};
-use crate::index::{FileIndex, Trailer};
+use crate::index::FileIndex;
+use crate::index::footer::Trailer;
 use narumq_model::Epoch;
+use spares::Spare;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -115,15 +119,6 @@ pub(crate) struct Files {
 
 /// Indexes of sealed files kept in memory.
 const INDEXES_KEPT: usize = 3;
-/// Dead or prefilled files kept for reuse: consumers that keep up let several files die at once.
-const SPARES_KEPT: usize = 6;
-
-/// A file to be reused.
-#[derive(Debug)]
-struct Spare {
-    name: String,
-    len: u64,
-}
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -158,28 +153,19 @@ fn numbered(name: &str, suffix: &str) -> Option<u64> {
     (digits == format!("{number:016x}")).then_some(number)
 }
 
-/// The name of a file while it is being filled with zeros.
-const PREFILLING: &str = "prefill.tmp";
-
 impl Files {
     /// The files on `disk`; new ones get between `sizes` bytes, smallest and largest.
     pub(crate) fn new(disk: Arc<dyn Disk>, sizes: (u64, u64)) -> io::Result<Self> {
         let names = disk.list()?;
         let next_survivor = names.iter().filter_map(|n| survivor_of(n)).max().map_or(SURVIVOR | 1, |n| n + 1);
-        let spares: Vec<String> = names.into_iter().filter(|n| numbered(n, ".spare").is_some()).collect();
-        let next = spares.iter().filter_map(|s| numbered(s, ".spare")).max();
-        let measured = spares.into_iter().map(|name| {
-            let len = disk.open(&name, false)?.len()?;
-            Ok(Spare { name, len })
-        });
-        let spares = measured.collect::<io::Result<Vec<Spare>>>()?;
+        let (spares, next_spare) = spares::find(disk.as_ref(), names)?;
         Ok(Self {
             disk,
             map: Mutex::default(),
             spares: Mutex::new(spares),
             sizes,
             indexes: Mutex::default(),
-            next_spare: AtomicU64::new(next.map_or(1, |n| n + 1)),
+            next_spare: AtomicU64::new(next_spare),
             next_survivor: AtomicU64::new(next_survivor),
         })
     }
@@ -215,17 +201,6 @@ impl Files {
         Ok(file)
     }
 
-    /// The next file: a spare is set aside for it if one is large enough, else it gets `new` bytes, at least `need`.
-    pub(crate) fn next(&self, number: u64, generation: u64, new: u64, need: u64) -> FileUse {
-        let mut spares = locked(&self.spares);
-        let fitting = spares.iter().enumerate().filter(|(_, spare)| spare.len >= need);
-        let at = fitting.max_by_key(|(_, spare)| spare.len).map(|(at, _)| at);
-        let spare = at.map(|at| spares.swap_remove(at));
-        let used = FileUse::new(number, generation, spare.as_ref().map_or(new.max(need), |s| s.len));
-        *locked(&used.spare) = spare.map(|s| s.name);
-        used
-    }
-
     /// How large a new file should be: a quarter of what is in use, as a power of two times the smallest size. A log that
     /// drains lives in few small files, a backlog in files of full size.
     pub(crate) fn new_size(&self) -> u64 {
@@ -247,68 +222,6 @@ impl Files {
     /// The number of a new survivor file.
     pub(crate) fn next_survivor(&self) -> u64 {
         self.next_survivor.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// How many files wait for reuse.
-    pub(crate) fn spares(&self) -> usize {
-        locked(&self.spares).len()
-    }
-
-    /// Fills a new file with zeros and keeps it as a spare.
-    pub(crate) fn prefill(&self, bytes: u64, stop: &dyn Fn() -> bool) -> io::Result<()> {
-        if self.disk.list()?.iter().any(|name| name == PREFILLING) {
-            self.disk.remove(PREFILLING)?;
-        }
-        let file = self.disk.open(PREFILLING, true)?;
-        let mut zeros = vec![0u8; (256 << 10) + BLOCK];
-        let start = zeros.as_ptr().align_offset(BLOCK);
-        let zeros = &mut zeros[start..start + (256 << 10)];
-        let mut offset = 0;
-        while offset < bytes {
-            if stop() {
-                return self.disk.remove(PREFILLING);
-            }
-            let len = zeros.len().min((bytes - offset) as usize);
-            match file.write_at(&zeros[..len], offset) {
-                // A device that fills up meanwhile ends this, not the log.
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => return self.disk.remove(PREFILLING),
-                written => written?,
-            }
-            offset += len as u64;
-        }
-        file.sync()?;
-        self.keep_spare(PREFILLING, bytes)
-    }
-
-    /// Takes a dead file out of use and keeps it as a spare, or removes it if there are enough or its size is odd.
-    pub(crate) fn retire(&self, dead: &FileUse) -> io::Result<()> {
-        let file = locked(&self.map).remove(&dead.number());
-        locked(&self.indexes).retain(|(number, _)| *number != dead.number());
-        let (smallest, largest) = self.sizes;
-        let len = file.and_then(|f| f.file.len().ok()).filter(|len| (smallest..=largest).contains(len));
-        if let Some(len) = len.filter(|_| self.spares() < SPARES_KEPT) {
-            self.keep_spare(&name(dead.number()), len)
-        } else {
-            self.disk.remove(&name(dead.number()))?;
-            self.disk.sync_names()
-        }
-    }
-
-    fn keep_spare(&self, from: &str, len: u64) -> io::Result<()> {
-        let spare = format!("{:016x}.spare", self.next_spare.fetch_add(1, Ordering::Relaxed));
-        self.disk.rename(from, &spare)?;
-        self.disk.sync_names()?;
-        locked(&self.spares).push(Spare { name: spare, len });
-        Ok(())
-    }
-
-    /// Removes all spares but one: the disk is short of space.
-    pub(crate) fn drop_spares(&self) -> io::Result<()> {
-        let surplus: Vec<Spare> = locked(&self.spares).drain(1..).collect();
-        for spare in &surplus {
-            self.disk.remove(&spare.name)?;
-        }
-        if surplus.is_empty() { Ok(()) } else { self.disk.sync_names() }
     }
 
     /// Keeps the index of a file that was just sealed, as it will soon be wanted.

@@ -4,6 +4,7 @@
 //! See `docs/internals/log.md` for the format as a whole; each module draws its part at its head.
 #![forbid(unsafe_code)]
 
+mod appending;
 mod body;
 mod chunk;
 mod config;
@@ -20,20 +21,22 @@ mod recovery;
 mod shared;
 mod states;
 mod survivor;
+mod threads;
 pub mod varint;
 mod writer;
 
+pub use appending::Appended;
 pub use body::{BodyAt, BodyPlace};
 pub use config::{Given, Listener, Options};
-pub use entry::{Entry, Head, Kind};
+pub use entry::head::Head;
+pub use entry::{Entry, Kind};
 pub use files::FileUse;
 pub use index::{Run, Walk};
 pub use opening::{Ended, OpenError, Recover};
 use reader::Request;
 pub use reader::{ReadDone, ReadRequest, ScratchRead, StoredMessage};
 
-use chunk::crc32c;
-use housekeeper::{Housekeeper, Task};
+use housekeeper::Task;
 use latch::Latch;
 use narumq_model::{Epoch, Lsn, ObjectId, Time, WriterId};
 use opening::{EpochStart, Found};
@@ -41,22 +44,9 @@ use recovery::Recovery;
 use shared::Shared;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use writer::Writer;
-
-/// The name of the housekeeper thread.
-const HOUSEKEEPER: &str = "narumq-keep";
-
-/// Where an entry went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// Its LSN, or the last one of a group.
-    pub lsn: Lsn,
-    /// The file it lies in.
-    pub file: u64,
-}
 
 /// A log on its own files, with its own threads.
 pub struct Log {
@@ -120,88 +110,6 @@ impl Log {
             latch.work.drain(..).collect()
         };
         Ok(Writer::new(self.shared.clone()).handle(work, true)?)
-    }
-
-    /// Starts the threads; completions go to `listener`.
-    pub fn start(&self, listener: Arc<dyn Listener>) -> io::Result<()> {
-        let _ = self.shared.listener.set(listener);
-        let (reads, requests) = channel();
-        let (tasks, asked) = channel();
-        *lock(&self.shared.reads) = Some(reads);
-        *lock(&self.shared.tasks) = Some(tasks);
-        let found = lock(&self.waiting).take();
-        let Some(Found { sealed, states, unrounded, .. }) = found else { return Ok(()) };
-        let housekeeper = Housekeeper::new(self.shared.clone(), sealed, states, unrounded);
-        self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
-        self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
-        self.spawn(
-            HOUSEKEEPER,
-            |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
-            (housekeeper, asked),
-        )
-    }
-
-    fn spawn<T: Send + 'static>(&self, name: &str, run: fn(Arc<Shared>, T), with: T) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(shared, with))?;
-        lock(&self.threads).push(thread);
-        Ok(())
-    }
-
-    /// Appends one entry. Its object's lock is held by the caller, so that LSN order is apply order.
-    pub fn append(&self, entry: &Entry<'_>) -> Appended {
-        let crc = if entry.body.is_empty() { 0 } else { crc32c(entry.body) };
-        let mut latch = self.shared.latch();
-        latch.reserve(entry.size_bound(), entry.body.len());
-        let lsn = latch.push(entry, crc);
-        self.appended(&mut latch, lsn)
-    }
-
-    /// Appends entries that take effect together or not at all: they never lie in two chunks.
-    pub fn append_group(&self, entries: &[Entry<'_>]) -> Appended {
-        self.append_sharing(entries, &mut None)
-    }
-
-    /// As [`append_group`](Self::append_group), for one of several groups that all carry the same body: what does not lie
-    /// in the open file yet is appended, and `body` says where it lies. `None` at first.
-    pub fn append_sharing(&self, entries: &[Entry<'_>], body: &mut Option<BodyPlace>) -> Appended {
-        let same = |at: usize| at > 0 && std::ptr::eq(entries[at].body, entries[at - 1].body);
-        let new = |at: usize| !entries[at].body.is_empty() && !same(at);
-        let mut crcs: Vec<u32> = Vec::with_capacity(entries.len());
-        for (at, entry) in entries.iter().enumerate() {
-            crcs.push(match body {
-                Some(known) if !entry.body.is_empty() => known.crc,
-                _ if new(at) => crc32c(entry.body),
-                _ => crcs.last().copied().unwrap_or_default(),
-            });
-        }
-        let bodies: usize = (0..entries.len()).filter(|at| new(*at)).map(|at| entries[at].body.len()).sum();
-        let bound = entries.iter().map(Entry::head_bound).sum::<usize>() + bodies;
-        let mut latch = self.shared.latch();
-        latch.reserve(bound, bodies);
-        let mut place = body.filter(|known| known.file == latch.file_id());
-        let mut lsn = Lsn(0);
-        for (at, entry) in entries.iter().enumerate() {
-            if entry.body.is_empty() {
-                lsn = latch.push_head(entry, None);
-                continue;
-            }
-            let known = place.filter(|_| same(at) || body.is_some());
-            let lies = known.unwrap_or_else(|| latch.push_body(entry.body, crcs[at]));
-            place = Some(lies);
-            lsn = latch.push_head(entry, place);
-        }
-        *body = place;
-        self.appended(&mut latch, lsn)
-    }
-
-    fn appended(&self, latch: &mut Latch, lsn: Lsn) -> Appended {
-        let file = latch.place.file.number();
-        self.shared.pending.store(latch.queued, Ordering::Relaxed);
-        if !latch.work.is_empty() || latch.queued > 0 && latch.writer_waits && latch.wakes_idle() {
-            self.shared.wake_writer(latch);
-        }
-        Appended { lsn, file }
     }
 
     /// The file of this number, from its first entry on until it is retired.
@@ -304,48 +212,6 @@ impl Log {
     /// Why the log has ended for good, if it has.
     pub fn failure(&self) -> Option<&str> {
         self.shared.failure()
-    }
-
-    /// Ends the epoch in order: everything appended becomes durable, then the threads end.
-    pub fn close(&self, now: Time) {
-        // Nothing may come behind the end, so the housekeeper's rounds end first.
-        self.end_housekeeper();
-        if self.failure().is_none() {
-            self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
-        }
-        self.halt();
-    }
-
-    fn end_housekeeper(&self) {
-        self.shared.ending.store(true, Ordering::Release);
-        self.shared.task(Task::Stop);
-        let keeper = {
-            let mut threads = lock(&self.threads);
-            let at = threads.iter().position(|t| t.thread().name() == Some(HOUSEKEEPER));
-            at.map(|at| threads.swap_remove(at))
-        };
-        Self::join(keeper);
-    }
-
-    /// Waits for threads to end, the caller's own left out.
-    fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
-        let me = std::thread::current().id();
-        threads.into_iter().filter(|t| t.thread().id() != me).for_each(|t| drop(t.join()));
-    }
-
-    /// Ends the threads without ending the epoch: as if the process had ended, yet what was appended is written.
-    pub fn halt(&self) {
-        {
-            let mut latch = self.shared.latch();
-            latch.stop = true;
-            latch.writer_waits = true;
-            self.shared.wake_writer(&mut latch);
-        }
-        self.shared.ending.store(true, Ordering::Release);
-        self.shared.task(Task::Stop);
-        lock(&self.shared.reads).take();
-        let threads: Vec<_> = lock(&self.threads).drain(..).collect();
-        Self::join(threads);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What opening a log tells: to whom its content is told, how it ended, why it does not open.
 
-use crate::entry::Head;
+use crate::entry::head::Head;
 use crate::files::FileUse;
 use crate::index::{FileIndex, Run};
 use crate::states::States;

@@ -14,7 +14,7 @@ use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, round_up};
 use crate::entry::Entry;
 use crate::files::{FileUse, LogFile};
 use crate::index::{ChunkAt, FileIndex};
-use crate::latch::{Bodies, RawChunk, layout};
+use crate::latch::raw_chunk::{Bodies, RawChunk, layout};
 use crate::shared::Shared;
 use crate::writer::{write_footer_chunk, write_trailer};
 use narumq_model::{Lsn, Time};

@@ -6,8 +6,10 @@
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c, round_up};
 use crate::files::{FileUse, LogFile};
 use crate::housekeeper::Task;
-use crate::index::{FileIndex, Trailer};
-use crate::latch::{RawChunk, Work};
+use crate::index::FileIndex;
+use crate::index::footer::Trailer;
+use crate::latch::Work;
+use crate::latch::raw_chunk::RawChunk;
 use crate::shared::Shared;
 use narumq_model::{Durability, Epoch, Lsn, Time, WriterId};
 use std::io;

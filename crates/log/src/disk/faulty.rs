@@ -4,7 +4,10 @@
 //! kept, dropped or torn at a sector, independently of the others; of the changes of names since they were synced, the
 //! first ones are kept, in order, as a journalling file system does. A sync that failed leaves what it dropped dropped.
 
+mod file;
+
 use super::{Disk, File};
+use file::FaultyFile;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -239,133 +242,5 @@ impl Disk for FaultyDisk {
     }
 }
 
-#[derive(Debug)]
-struct FaultyFile {
-    disk: FaultyDisk,
-    at: usize,
-}
-
-impl File for FaultyFile {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.disk.locked().contents[self.at].current.len() as u64)
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.locked();
-        if state.off {
-            return Err(io::Error::other("no power"));
-        }
-        let bytes = &state.contents[self.at].current;
-        let start = (offset as usize).min(bytes.len());
-        let n = buf.len().min(bytes.len() - start);
-        buf[..n].copy_from_slice(&bytes[start..start + n]);
-        Ok(n)
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.disk.locked();
-        let was_off = state.off;
-        let operation = state.operate();
-        if let Err(error) = operation {
-            // The write under way when the power goes may have reached the disk in part.
-            if !was_off {
-                state.contents[self.at].pending.push((offset, buf.to_vec()));
-            }
-            return Err(error);
-        }
-        if state.plan.write_error_at == operation.ok() {
-            return Err(io::Error::from_raw_os_error(5));
-        }
-        let grown = (offset + buf.len() as u64).saturating_sub(state.contents[self.at].current.len() as u64);
-        if state.plan.capacity.is_some_and(|capacity| state.used() + grown > capacity) {
-            return Err(io::Error::from_raw_os_error(28));
-        }
-        let content = &mut state.contents[self.at];
-        apply(&mut content.current, offset, buf);
-        content.pending.push((offset, buf.to_vec()));
-        Ok(())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        loop {
-            let mut state = self.disk.locked();
-            if !state.off && state.sync_gate {
-                drop(state);
-                std::thread::yield_now();
-                continue;
-            }
-            let operation = state.operate()?;
-            let fails = state.plan.sync_error_at == Some(operation);
-            let content = &mut state.contents[self.at];
-            if fails {
-                content.pending.clear();
-                return Err(io::Error::from_raw_os_error(5));
-            }
-            for (offset, write) in std::mem::take(&mut content.pending) {
-                apply(&mut content.durable, offset, &write);
-            }
-            return Ok(());
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn synced_bytes_survive_and_unsynced_ones_may_not() {
-        let disk = FaultyDisk::new(Plan::default());
-        let file = disk.open("a", true).unwrap();
-        disk.sync_names().unwrap();
-        file.write_at(&[1; 4096], 0).unwrap();
-        file.sync().unwrap();
-        file.write_at(&[2; 4096], 4096).unwrap();
-        disk.cut_power();
-        assert!(file.write_at(&[3; 4096], 0).is_err());
-        let mut outcomes = std::collections::BTreeSet::new();
-        for seed in 0..64 {
-            let after = disk.after_power_cut(seed * 977 + 5, Plan::default());
-            let bytes = after.bytes("a");
-            assert_eq!(&bytes[4096.min(bytes.len())..].iter().filter(|b| **b != 0 && **b != 2).count(), &0);
-            outcomes.insert(bytes[4096.min(bytes.len())..].iter().filter(|b| **b == 2).count());
-        }
-        assert!(outcomes.len() > 3, "kept, dropped and torn all happen: {outcomes:?}");
-    }
-
-    #[test]
-    fn a_sync_that_failed_once_leaves_its_writes_dropped() {
-        let disk = FaultyDisk::new(Plan { sync_error_at: Some(4), ..Plan::default() });
-        let file = disk.open("a", true).unwrap();
-        disk.sync_names().unwrap();
-        file.write_at(&[1; 4096], 0).unwrap();
-        assert!(file.sync().is_err());
-        file.write_at(&[2; 4096], 4096).unwrap();
-        file.sync().unwrap();
-        let bytes = disk.after_power_cut(3, Plan::default()).bytes("a");
-        assert!(bytes[..4096].iter().all(|b| *b == 0) && bytes[4096..].iter().all(|b| *b == 2));
-        assert!(disk.bytes("a")[..4096].iter().all(|b| *b == 1), "yet a reader saw them all the while");
-    }
-
-    #[test]
-    fn changes_of_names_are_kept_in_order() {
-        let disk = FaultyDisk::new(Plan::default());
-        disk.open("a", true).unwrap();
-        disk.sync_names().unwrap();
-        disk.rename("a", "b").unwrap();
-        disk.open("c", true).unwrap();
-        let found: std::collections::BTreeSet<Vec<String>> =
-            (0..64).map(|seed| disk.after_power_cut(seed, Plan::default()).list().unwrap()).collect();
-        let expected = [vec!["a"], vec!["b"], vec!["b", "c"]];
-        assert!(found.iter().eq(expected.iter()), "{found:?}");
-    }
-
-    #[test]
-    fn a_full_device_and_errors_are_told() {
-        let disk = FaultyDisk::new(Plan { capacity: Some(8192), sync_error_at: Some(3), ..Plan::default() });
-        let file = disk.open("a", true).unwrap();
-        file.write_at(&[1; 8192], 0).unwrap();
-        assert_eq!(file.sync().unwrap_err().raw_os_error(), Some(5));
-        assert_eq!(file.write_at(&[1; 1], 8192).unwrap_err().raw_os_error(), Some(28));
-    }
-}
+mod tests;

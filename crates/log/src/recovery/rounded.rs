@@ -2,7 +2,7 @@
 
 use super::Recovery;
 use crate::chunk::{BLOCK, ChunkHeader};
-use crate::entry::Head;
+use crate::entry::head::Head;
 use crate::files::{LogFile, name};
 use crate::index::{FileIndex, StateAt};
 use crate::opening::{OpenError, Recover};

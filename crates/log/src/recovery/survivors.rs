@@ -1,6 +1,7 @@
 //! Survivor files at the start: the last valid footer of each tells where copied messages lie.
 
-use super::{Recovery, is_sealed};
+use super::Recovery;
+use super::footers::is_sealed;
 use crate::chunk::ChunkKind;
 use crate::files::{FileUse, LogFile, name, read_footer, read_footer_at, survivor_of};
 use crate::index::FileIndex;
