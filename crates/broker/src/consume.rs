@@ -1,6 +1,6 @@
 //! Consumers come and go, deliveries are settled, single messages are asked for.
 
-use crate::declare::no_queue;
+use crate::declare::queues::no_queue;
 use crate::error::{ConsumeError, ExclusiveUse, QueueError, QueueLocked, SingleActiveConsumer};
 use crate::queue::QueueCounts;
 use crate::queue::consumers::ConsumerSpec;

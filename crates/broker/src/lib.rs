@@ -17,6 +17,8 @@ mod envelope;
 pub mod error;
 mod event;
 mod exchange;
+mod exclusive;
+mod listing;
 mod open;
 mod parts;
 mod promises;
@@ -30,7 +32,9 @@ mod users;
 
 pub use accounts::{AccountError, Secret};
 pub use counts::Counts;
-pub use declare::{Declared, ExchangeSpec, QueueSpec};
+pub use declare::Declared;
+pub use declare::exchanges::ExchangeSpec;
+pub use declare::queues::QueueSpec;
 pub use error::*;
 pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
@@ -47,7 +51,7 @@ pub use turn::Turn;
 
 use crate::core::{Core, lock};
 use crate::queue::Queue;
-use narumq_model::{BindingDefinition, ExchangeDefinition, Lsn, Name, ObjectId, QueueDefinition, SessionId, Time};
+use narumq_model::{Lsn, Name, ObjectId, QueueDefinition, SessionId, Time};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -212,40 +216,6 @@ impl Broker {
         self.vhosts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// All vhosts, by name.
-    pub fn vhosts(&self) -> Vec<Vhost> {
-        let mut vhosts: Vec<_> = self.vhosts.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        vhosts.sort_by(|a, b| a.name().cmp(b.name()));
-        vhosts
-    }
-
-    /// All users: name and tags.
-    pub fn users(&self) -> Vec<User> {
-        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
-        users.iter().map(|a| User { name: a.name().clone(), tags: a.tags().to_vec() }).collect()
-    }
-
-    /// All queues of a vhost, by name.
-    pub fn queues(&self, vhost: &Vhost) -> Vec<QueueHandle> {
-        let mut queues: Vec<_> = vhost.read().queues.values().cloned().map(QueueHandle).collect();
-        queues.sort_by(|a, b| a.name().cmp(b.name()));
-        queues
-    }
-
-    /// All exchanges of a vhost but the default one, by name.
-    pub fn exchanges(&self, vhost: &Vhost) -> Vec<Arc<ExchangeDefinition>> {
-        let mut exchanges: Vec<_> = vhost.read().exchanges.values().map(|e| e.definition.clone()).collect();
-        exchanges.sort_by(|a, b| a.name.cmp(&b.name));
-        exchanges
-    }
-
-    /// All bindings of a vhost but those of the default exchange, by source, destination and key.
-    pub fn bindings(&self, vhost: &Vhost) -> Vec<BindingDefinition> {
-        let mut bindings: Vec<_> = vhost.read().bindings().collect();
-        bindings.sort_by(|a, b| (&a.source, end(a), &a.key).cmp(&(&b.source, end(b), &b.key)));
-        bindings
-    }
-
     /// Bytes written to the log's files since the start, prefilling left out.
     pub fn log_bytes_written(&self) -> u64 {
         self.core.log.bytes_written()
@@ -254,22 +224,6 @@ impl Broker {
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub fn window_bytes(&self) -> u64 {
         self.core.window.load(Ordering::Relaxed)
-    }
-
-    /// The connection is gone: its exclusive queues go. Returns the LSN that makes it durable.
-    pub fn close_session(&self, session: SessionId, turn: &mut Turn) -> Lsn {
-        let owned = lock(&self.exclusive).remove(&session).unwrap_or_default();
-        let mut lsn = Lsn(0);
-        for queue in owned {
-            let Some(vhost) = self.vhost(&queue.vhost) else { continue };
-            let _catalog = self.catalog_lock();
-            let mut state = vhost.write();
-            if state.queues.get(&queue.definition.name).is_some_and(|q| Arc::ptr_eq(q, &queue)) {
-                lsn = lsn.max(self.remove_queue(&vhost, &mut state, &queue, turn).1);
-            }
-        }
-        self.after(turn);
-        lsn
     }
 
     /// Ends the log in order. Nothing may be called after.
@@ -283,18 +237,6 @@ impl Broker {
             }
         }
         self.core.log.close(now);
-    }
-
-    fn own(&self, session: SessionId, queue: Arc<Queue>) {
-        lock(&self.exclusive).entry(session).or_default().push(queue);
-    }
-
-    fn disown(&self, queue: &Arc<Queue>) {
-        if let Some(owner) = queue.owner
-            && let Some(owned) = lock(&self.exclusive).get_mut(&owner)
-        {
-            owned.retain(|q| !Arc::ptr_eq(q, queue));
-        }
     }
 
     fn catalog_lock(&self) -> MutexGuard<'_, parts::Parts> {
@@ -317,11 +259,5 @@ impl Drop for Broker {
     /// Without [`close`](Self::close) it is as if the process had ended.
     fn drop(&mut self) {
         self.core.log.halt();
-    }
-}
-
-fn end(binding: &BindingDefinition) -> &Name {
-    match &binding.destination {
-        narumq_model::Destination::Queue(name) | narumq_model::Destination::Exchange(name) => name,
     }
 }

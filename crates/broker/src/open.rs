@@ -1,24 +1,22 @@
 //! The broker comes up: what the log holds becomes vhosts, exchanges, queues, bindings and users.
 
+mod bring_up;
+mod found;
+mod told;
+
 use crate::Broker;
-use crate::catalog::{CATALOG, Record, decode_part, decode_state, encode_state};
 use crate::core::Core;
-use crate::declare::ExchangeSpec;
+use crate::declare::exchanges::ExchangeSpec;
 use crate::event::Event;
-use crate::parts::{FoundParts, Parts, state_of};
-use crate::queue::Queue;
-use crate::queue::restore::Restoring;
-use crate::topology::Vhost;
 use crate::turn::Turn;
-use crate::users::{Account, Users};
-use bytes::Bytes;
+use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_log::{Ended, Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, varint};
-use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, Seq, SeqRange, Time};
-use std::collections::{BTreeMap, HashMap};
+use narumq_log::{Given, Log, Options};
+use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, SeqRange, Time};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use told::Told;
 
 /// What a broker is made with.
 #[derive(Clone, Debug)]
@@ -95,155 +93,10 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// What has been read of the log.
-#[derive(Default)]
-struct Found {
-    records: BTreeMap<Vec<u8>, Record>,
-    queues: HashMap<ObjectId, Restoring>,
-    covered: Lsn,
-    next_object: u64,
-    unreadable: Option<Lsn>,
-    catalog: FoundParts,
-    parts: Parts,
-}
-
-impl Found {
-    /// Every message that should be there lies in a file.
-    fn nothing_lost(&self) -> Result<(), OpenError> {
-        let queues = self.records.values().filter_map(|record| match record {
-            Record::Queue(_, definition) => self.queues.get_key_value(&definition.id),
-            _ => None,
-        });
-        if let Some(lsn) = self.catalog.missing() {
-            return Err(OpenError::Part(CATALOG, lsn));
-        }
-        for (id, queue) in queues {
-            if let Some(lsn) = queue.incomplete() {
-                return Err(OpenError::Part(*id, lsn));
-            }
-            if let Some((first, count)) = queue.lost() {
-                return Err(OpenError::Lost(*id, first, count));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Recover for Found {
-    fn state(&mut self, lsn: Lsn, head: &Head<'_>) {
-        let object = head.entry.object;
-        let read = if object == CATALOG {
-            self.catalog_state(lsn, head)
-        } else {
-            self.queues.entry(object).or_default().state(lsn, head).then_some(())
-        };
-        if read.is_none() {
-            self.unreadable.get_or_insert(lsn);
-        }
-    }
-
-    fn run(&mut self, object: ObjectId, file: &Arc<FileUse>, run: &Run) {
-        self.queues.entry(object).or_default().lies_in(file, run.first, run.last);
-    }
-
-    fn entry(&mut self, file: &Arc<FileUse>, lsn: Lsn, head: &Head<'_>) {
-        let entry = &head.entry;
-        let read = match entry.kind {
-            Kind::Enqueue => {
-                let bytes = head.body.map_or(0, |b| b.len).saturating_sub(entry.props_len.into());
-                for (object, seq) in head.targets() {
-                    let queue = self.queues.entry(object).or_default();
-                    queue.enqueued(lsn, seq, entry, bytes);
-                    queue.lies_in(file, seq, seq);
-                }
-                Some(())
-            }
-            Kind::Remove => self.queues.entry(entry.object).or_default().removed(lsn, entry.data).then_some(()),
-            Kind::Count => self.counted(entry, lsn),
-            Kind::State => {
-                self.state(lsn, head);
-                Some(())
-            }
-            Kind::Define | Kind::Delete if lsn > self.covered => self.catalog(entry, lsn),
-            Kind::Define | Kind::Delete | Kind::EpochStart | Kind::EpochEnd | Kind::RoundDone => Some(()),
-            _ => None,
-        };
-        if read.is_none() {
-            self.unreadable.get_or_insert(lsn);
-        }
-    }
-}
-
-impl Found {
-    fn catalog_state(&mut self, lsn: Lsn, head: &Head<'_>) -> Option<()> {
-        if head.entry.part != 0 {
-            self.catalog.take(head.entry.part, lsn, head.entry.data);
-            return Some(());
-        }
-        let (next, mut records) = decode_state(head.entry.data)?;
-        let (parts, data) = self.catalog.listed(lsn, &head.parts);
-        for part in data {
-            records.extend(decode_part(part)?);
-        }
-        self.parts = parts;
-        self.covered = lsn;
-        self.next_object = self.next_object.max(next);
-        self.records = records.into_iter().map(|r| (r.key(), r)).collect();
-        Some(())
-    }
-
-    fn counted(&mut self, entry: &Entry<'_>, lsn: Lsn) -> Option<()> {
-        let mut at = 0;
-        let mut number = || varint::get(entry.data, &mut at);
-        let (seq, hand_overs, failures) = (number()?, u16::try_from(number()?).ok()?, u16::try_from(number()?).ok()?);
-        self.queues.entry(entry.object).or_default().counted(lsn, Seq(seq), hand_overs, failures);
-        Some(())
-    }
-
-    fn catalog(&mut self, entry: &Entry<'_>, _lsn: Lsn) -> Option<()> {
-        let record = Record::decode(entry.data)?;
-        let id = match &record {
-            Record::Exchange(_, exchange) => exchange.id.0,
-            Record::Queue(_, queue) => queue.id.0,
-            _ => 0,
-        };
-        self.next_object = self.next_object.max(id + 1);
-        if entry.kind == Kind::Define {
-            self.records.insert(record.key(), record);
-            return Some(());
-        }
-        self.records.remove(&record.key());
-        // What leads from or to something deleted is deleted with it.
-        let bound = |vhost: &Name, name: &Name, queue: bool| {
-            let (vhost, name) = (vhost.clone(), name.clone());
-            move |record: &Record| match record {
-                Record::Binding(v, b) if *v == vhost => match &b.destination {
-                    narumq_model::Destination::Queue(to) => queue && *to == name || !queue && b.source == name,
-                    narumq_model::Destination::Exchange(to) => !queue && (*to == name || b.source == name),
-                },
-                _ => false,
-            }
-        };
-        match &record {
-            Record::Exchange(vhost, exchange) => {
-                let gone = bound(vhost, &exchange.name, false);
-                self.records.retain(|_, r| !gone(r));
-            }
-            Record::Queue(vhost, queue) => {
-                let gone = bound(vhost, &queue.name, true);
-                self.records.retain(|_, r| !gone(r));
-                self.queues.remove(&queue.id);
-            }
-            _ => {}
-        }
-        Some(())
-    }
-}
-
 impl Broker {
     /// Opens the log and brings up what it holds. Must be followed by nothing: the log's threads run when this returns.
     pub fn open(settings: Settings, options: Options, given: Given, now: Time) -> Result<Arc<Self>, OpenError> {
-        let mut found = Found { next_object: CATALOG.0 + 1, ..Found::default() };
+        let mut found = Found::new();
         let log = Arc::new(Log::open(options, given, now, &mut found).map_err(OpenError::Log)?);
         if let Some(lsn) = found.unreadable {
             return Err(OpenError::Entry(lsn));
@@ -286,204 +139,6 @@ impl Broker {
         Self::open(settings, options, Given { disk: Arc::new(MemoryDisk::default()), random }, Time(1))
     }
 
-    fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) {
-        let records: Vec<Record> = std::mem::take(&mut found.records).into_values().collect();
-        let mut users = Users::default();
-        for record in &records {
-            match record {
-                Record::Vhost(name) => self.enter_vhost(name.clone()),
-                Record::User(_, opaque) => drop(Account::decode(opaque).map(|account| users.put(account))),
-                _ => {}
-            }
-        }
-        if self.vhost(&self.settings.default_vhost).is_none() {
-            self.enter_vhost(self.settings.default_vhost.clone());
-            let record = Record::Vhost(self.settings.default_vhost.clone());
-            self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
-        }
-        if users.iter().len() == 0 {
-            users = Users::with_guest(self.settings.salt);
-            for account in users.iter() {
-                let mut opaque = Vec::new();
-                account.encode(&mut opaque);
-                let record = Record::User(account.name().clone(), opaque);
-                self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
-            }
-        }
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
-        for record in records {
-            self.bring_up_record(record, &mut found, ended, turn);
-        }
-    }
-
-    /// Records come by tag: exchanges and queues before bindings.
-    fn bring_up_record(&self, record: Record, found: &mut Found, ended: Ended, turn: &mut Turn) {
-        match record {
-            Record::Exchange(vhost, definition) => {
-                if let Some(vhost) = self.vhost(&vhost) {
-                    vhost.write().add_exchange(Arc::new(definition), false);
-                }
-            }
-            Record::Queue(vhost, definition) => {
-                let Some(vhost) = self.vhost(&vhost) else { return };
-                let epoch = self.core.log.epoch();
-                let first = Seq((epoch.0 << 40) + 1);
-                let restoring = found.queues.remove(&definition.id);
-                let queue = Arc::new(Queue::new(definition, vhost.name().clone(), None, first, turn.now));
-                if let Some(restoring) = restoring {
-                    restoring.finish(&queue, ended.clean, epoch);
-                }
-                self.core.enter(queue.clone());
-                vhost.write().queues.insert(queue.definition.name.clone(), queue.clone());
-            }
-            Record::Binding(vhost, binding) => {
-                let Some(vhost) = self.vhost(&vhost) else { return };
-                let mut state = vhost.write();
-                if let Some(source) = state.exchanges.get_mut(&binding.source) {
-                    source.bindings.insert(binding.key, binding.arguments, binding.header_match, binding.destination);
-                }
-            }
-            Record::Vhost(_) | Record::User(..) => {}
-        }
-    }
-
-    pub(crate) fn enter_vhost(&self, name: Name) {
-        let vhost = Vhost::new(name.clone());
-        {
-            let mut state = vhost.write();
-            for spec in &self.settings.given_exchanges {
-                state.add_exchange(Arc::new(spec.clone().define(ObjectId(0))), true);
-            }
-        }
-        self.vhosts.write().unwrap_or_else(PoisonError::into_inner).insert(name, vhost);
-    }
-
-    /// Writes the State of the catalog: everything that outlives a restart.
-    fn checkpoint_catalog(&self, now: Time, from: Lsn) {
-        let mut catalog = self.catalog_lock();
-        let mut records = Vec::new();
-        for account in self.users.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            let mut opaque = Vec::new();
-            account.encode(&mut opaque);
-            records.push(Record::User(account.name().clone(), opaque));
-        }
-        for vhost in self.vhosts() {
-            let name = vhost.name();
-            let state = vhost.read();
-            records.push(Record::Vhost(name.clone()));
-            let exchanges = state.exchanges.values().filter(|e| e.definition.durable && !e.given);
-            records.extend(exchanges.map(|e| Record::Exchange(name.clone(), e.definition.as_ref().clone())));
-            let queues = state.queues.values().filter(|q| q.journaled);
-            records.extend(queues.map(|q| Record::Queue(name.clone(), q.definition.clone())));
-            let bindings = state.bindings().filter(|b| state.binding_outlives(b));
-            records.extend(bindings.map(|b| Record::Binding(name.clone(), b)));
-        }
-        let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
-        let (root, parts) = encode_state(next, &records, catalog.numbers().count());
-        catalog.write(&self.core.log, &state_of(CATALOG, now), from, &root, &parts);
-    }
-}
-
-/// What the log tells, on its own threads.
-struct Told {
-    /// The core has the log, which has this: it must not keep the core in turn.
-    core: Weak<Core>,
-    broker: OnceLock<Weak<Broker>>,
-}
-
-impl Told {
-    fn queue(&self, object: ObjectId) -> Option<(Arc<Core>, Arc<Queue>)> {
-        let core = self.core.upgrade()?;
-        let queue = core.queue(object)?;
-        Some((core, queue))
-    }
-
-    fn broker(&self) -> Option<Arc<Broker>> {
-        self.broker.get().and_then(Weak::upgrade)
-    }
-}
-
-impl Listener for Told {
-    fn durable(&self, _: Lsn) {
-        if let Some(core) = self.core.upgrade() {
-            core.mailboxes.wake_all();
-        }
-    }
-
-    fn read_done(&self, done: ReadDone) {
-        let (Some((core, queue)), Some(broker)) = (self.queue(done.object), self.broker()) else { return };
-        let mut turn = Turn::new(core.time(), None);
-        {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.read_done(&queue, &core, &mut turn, done);
-            }
-        }
-        broker.after(&mut turn);
-        broker.end_turn(&mut turn);
-    }
-
-    fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<Bytes, String>) {
-        let (Some((core, queue)), Some(broker)) = (self.queue(object), self.broker()) else { return };
-        let mut turn = Turn::new(core.time(), None);
-        {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.scratch_done(&queue, &core, &mut turn, offset, bytes);
-            }
-        }
-        broker.after(&mut turn);
-        broker.end_turn(&mut turn);
-    }
-
-    fn failed(&self, why: &str) {
-        if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
-            failed(why);
-        }
-        if let Some(core) = self.core.upgrade() {
-            core.mailboxes.wake_all();
-        }
-    }
-
-    fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool {
-        let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
-        if object == CATALOG {
-            broker.checkpoint_catalog(core.time(), from);
-        } else if let Some(queue) = core.queue(object) {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-                state.checkpoint(&queue, &core, core.time(), from);
-            }
-        }
-        true
-    }
-
-    fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
-        self.queue(object).map_or_else(Vec::new, |(core, queue)| {
-            let mut state = queue.lock();
-            if state.deleted {
-                return Vec::new();
-            }
-            // Whoever asks relies on the log for what is not wanted any more.
-            state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-            state.live_in(file)
-        })
-    }
-
-    fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
-        if let Some((core, queue)) = self.queue(object) {
-            let mut state = queue.lock();
-            if !state.deleted {
-                // What is gone counts in its file until the log is told.
-                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-                state.moved(from, to, spans);
-            }
-        }
-    }
-}
-
-impl Broker {
     /// Names who is told, once, if the log ends for good.
     pub fn on_failure(&self, tell: Arc<dyn Fn(&str) + Send + Sync>) {
         let _ = self.core.on_failure.set(tell);

@@ -14,6 +14,7 @@ mod moved;
 mod overflow;
 mod places;
 mod read;
+mod ready;
 mod remove;
 pub(crate) mod restore;
 pub(crate) mod scratch;
@@ -28,7 +29,7 @@ use crate::turn::Turn;
 use consumers::Consumers;
 use delayed::Delayed;
 use doomed::Doomed;
-use lane::{Lane, Ready};
+use lane::Lane;
 use leases::Leases;
 use narumq_log::Walk;
 use narumq_model::{DeathReason, Lsn, Message, Name, ObjectId, QueueDefinition, Seq, SeqRange, SessionId, Time};
@@ -238,41 +239,6 @@ impl Queue {
 }
 
 impl QueueState {
-    pub(crate) fn ready(&self) -> u64 {
-        self.ready
-    }
-
-    fn lane_of(&self, message: &Message) -> usize {
-        self.lane_at(message.priority)
-    }
-
-    fn lane_at(&self, priority: u8) -> usize {
-        usize::from(priority).min(self.lanes.len() - 1)
-    }
-
-    /// Takes the ready message at the front of a lane, if it is in memory.
-    #[inline]
-    fn pop(&mut self, lane: usize) -> Option<Ready> {
-        let ready = self.lanes[lane].pop()?;
-        self.ready -= 1;
-        self.ready_bytes = self.ready_bytes.saturating_sub(ready.message.payload_len() as u64);
-        Some(ready)
-    }
-
-    /// Puts a message back to its original place.
-    fn put_back(&mut self, ready: Ready) {
-        self.ready += 1;
-        self.ready_bytes += ready.message.payload_len() as u64;
-        let lane = self.lane_of(&ready.message);
-        self.lanes[lane].put_back(ready);
-    }
-
-    /// The highest lane that has ready messages.
-    #[inline]
-    fn top(&self) -> Option<usize> {
-        self.lanes.iter().rposition(|lane| lane.len() > 0)
-    }
-
     /// What every step ends with: removals noted, deliveries posted, deadlines armed, memory counted.
     fn finish(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
         self.owe_gone(queue, turn);

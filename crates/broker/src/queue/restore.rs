@@ -1,119 +1,19 @@
 //! A queue as the log tells it at the start: State, runs, then the entries behind it.
 
+mod claims;
+mod ranges;
+
 use super::remove::decode_removed;
-use super::snapshot::{Content, Snapshot};
+use super::snapshot::Snapshot;
+use super::snapshot::content::Content;
 use super::{Mark, Queue};
 use crate::parts::{FoundParts, Parts};
+use claims::Claims;
 use narumq_log::{Entry, FileUse, Head};
 use narumq_model::{Epoch, Lsn, Seq, SeqRange, Time};
+use ranges::Ranges;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Sequences as disjoint ranges: first → last.
-#[derive(Debug, Default)]
-pub(crate) struct Ranges(BTreeMap<u64, u64>);
-
-impl Ranges {
-    pub(crate) fn insert(&mut self, first: u64, last: u64) {
-        let (mut first, mut last) = (first, last);
-        if let Some((&f, &l)) = self.0.range(..=first).next_back()
-            && l.saturating_add(1) >= first
-        {
-            if l >= last {
-                return;
-            }
-            first = f;
-        }
-        while let Some((&f, &l)) = self.0.range(first..=last.saturating_add(1)).next() {
-            last = last.max(l);
-            self.0.remove(&f);
-        }
-        self.0.insert(first, last);
-    }
-
-    pub(crate) fn remove(&mut self, first: u64, last: u64) {
-        if let Some((&f, &l)) = self.0.range(..first).next_back()
-            && l >= first
-        {
-            self.0.insert(f, first - 1);
-            if l > last {
-                self.0.insert(last + 1, l);
-                return;
-            }
-        }
-        while let Some((&f, &l)) = self.0.range(first..=last).next() {
-            self.0.remove(&f);
-            if l > last {
-                self.0.insert(last + 1, l);
-                return;
-            }
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = SeqRange> {
-        self.0.iter().map(|(f, l)| SeqRange { first: Seq(*f), last: Seq(*l) })
-    }
-
-    /// How many sequences between `first` and `last` are in it.
-    fn count(&self, first: u64, last: u64) -> u64 {
-        let before =
-            self.0.range(..first).next_back().map_or(0, |(_, &l)| if l >= first { l.min(last) - first + 1 } else { 0 });
-        before + self.0.range(first..=last).map(|(&f, &l)| l.min(last) - f + 1).sum::<u64>()
-    }
-
-    fn last(&self) -> u64 {
-        self.0.last_key_value().map_or(0, |(_, l)| *l)
-    }
-}
-
-/// Which file holds which sequences: first → (last, file). A later file wins where two claim the same.
-#[derive(Debug, Default)]
-struct Claims(BTreeMap<u64, (u64, Arc<FileUse>)>);
-
-impl Claims {
-    fn claim(&mut self, file: &Arc<FileUse>, first: u64, last: u64) {
-        if let Some(mut end) = self.0.last_entry()
-            && end.get().0 + 1 == first
-            && end.get().1.number() == file.number()
-        {
-            end.get_mut().0 = last;
-            return;
-        }
-        if let Some((&f, (l, _))) = self.0.range(..first).next_back()
-            && *l >= first
-        {
-            let (l, old) = (*l, self.0[&f].1.clone());
-            self.0.insert(f, (first - 1, old.clone()));
-            if l > last {
-                self.0.insert(last + 1, (l, old));
-            }
-        }
-        while let Some((&f, (l, _))) = self.0.range(first..=last).next() {
-            let l = *l;
-            let old = self.0.remove(&f);
-            if let Some((_, old)) = old.filter(|_| l > last) {
-                self.0.insert(last + 1, (l, old));
-            }
-        }
-        self.0.insert(first, (last, file.clone()));
-    }
-
-    /// The parts of `range` that no file claims.
-    fn gaps(&self, range: SeqRange) -> Vec<SeqRange> {
-        let (mut gaps, mut from) = (Vec::new(), range.first.0);
-        let start = self.0.range(..=from).next_back().map_or(from, |(first, _)| *first);
-        for (first, (last, _)) in self.0.range(start..=range.last.0) {
-            if *first > from {
-                gaps.push(SeqRange { first: Seq(from), last: Seq(first - 1) });
-            }
-            from = from.max(last + 1);
-        }
-        if from <= range.last.0 {
-            gaps.push(SeqRange { first: Seq(from), last: range.last });
-        }
-        gaps
-    }
-}
 
 /// Forgets what is known of these sequences.
 fn remove_range<T>(known: &mut BTreeMap<Seq, T>, range: SeqRange) {
@@ -250,9 +150,9 @@ impl Restoring {
         let above = self.lanes.split_off(self.lanes.len().min(state.lanes.len()));
         let highest = state.lanes.len() - 1;
         above.iter().flat_map(Ranges::iter).for_each(|r| self.lane(highest).insert(r.first.0, r.last.0));
-        for (first, (last, file)) in &self.claims.0 {
-            let live = self.lanes.iter().map(|lane| lane.count(*first, *last)).sum();
-            state.places.restore(file, Seq(*first), Seq(*last), live);
+        for (range, file) in self.claims.iter() {
+            let live = self.lanes.iter().map(|lane| lane.count(range.first.0, range.last.0)).sum();
+            state.places.restore(file, range.first, range.last, live);
         }
         // What is not visible yet waits outside of the lanes.
         for (seq, (at, bytes)) in self.delayed {
@@ -268,62 +168,5 @@ impl Restoring {
         state.ready = state.lanes.iter().map(super::Lane::len).sum();
         state.marks = self.marks;
         state.parts = self.parts;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Claims, Ranges};
-    use narumq_log::FileUse;
-    use narumq_model::{Seq, SeqRange};
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::sync::Arc;
-
-    #[test]
-    fn the_later_file_wins() {
-        let files: Vec<Arc<FileUse>> = (0..6).map(|n| Arc::new(FileUse::new(n, n, 1 << 20))).collect();
-        let (mut claims, mut model) = (Claims::default(), BTreeMap::new());
-        let mut random = 88_172_645_463_325_252u64;
-        for _ in 0..5_000 {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let first = random % 200;
-            let last = first + random / 1000 % 20;
-            let file = &files[(random >> 40) as usize % files.len()];
-            claims.claim(file, first, last);
-            model.extend((first..=last).map(|seq| (seq, file.number())));
-            let flat: BTreeMap<u64, u64> =
-                claims.0.iter().flat_map(|(f, (l, file))| (*f..=*l).map(|seq| (seq, file.number()))).collect();
-            assert_eq!(flat, model);
-            let gaps = claims.gaps(SeqRange { first: Seq(10), last: Seq(150) });
-            let missing = (10..=150).filter(|seq| !model.contains_key(seq));
-            assert!(gaps.iter().flat_map(|r| r.first.0..=r.last.0).eq(missing));
-        }
-    }
-
-    #[test]
-    fn ranges_behave_like_a_set() {
-        let mut ranges = Ranges::default();
-        let mut model = BTreeSet::new();
-        let mut random = 88_172_645_463_325_252u64;
-        for _ in 0..20_000 {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            let first = random % 200;
-            let last = first + random / 1000 % 20;
-            if random >> 60 < 9 {
-                ranges.insert(first, last);
-                model.extend(first..=last);
-            } else {
-                ranges.remove(first, last);
-                model.retain(|n| !(first..=last).contains(n));
-            }
-            assert_eq!(ranges.count(0, 300), model.len() as u64);
-            assert_eq!(ranges.count(50, 120), model.range(50..=120).count() as u64);
-        }
-        let flat: Vec<u64> = ranges.iter().flat_map(|r| r.first.0..=r.last.0).collect();
-        assert_eq!(flat, model.into_iter().collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,86 @@
+//! What was found becomes vhosts, exchanges, queues, bindings and users; a new log gets the first of them.
+
+use super::found::Found;
+use crate::Broker;
+use crate::catalog::{CATALOG, Record};
+use crate::queue::Queue;
+use crate::topology::Vhost;
+use crate::turn::Turn;
+use crate::users::{Account, Users};
+use narumq_log::{Ended, Entry, Kind};
+use narumq_model::{Name, ObjectId, Seq};
+use std::sync::{Arc, PoisonError};
+
+impl Broker {
+    pub(super) fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) {
+        let records: Vec<Record> = std::mem::take(&mut found.records).into_values().collect();
+        let mut users = Users::default();
+        for record in &records {
+            match record {
+                Record::Vhost(name) => self.enter_vhost(name.clone()),
+                Record::User(_, opaque) => drop(Account::decode(opaque).map(|account| users.put(account))),
+                _ => {}
+            }
+        }
+        if self.vhost(&self.settings.default_vhost).is_none() {
+            self.enter_vhost(self.settings.default_vhost.clone());
+            let record = Record::Vhost(self.settings.default_vhost.clone());
+            self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
+        }
+        if users.iter().len() == 0 {
+            users = Users::with_guest(self.settings.salt);
+            for account in users.iter() {
+                let mut opaque = Vec::new();
+                account.encode(&mut opaque);
+                let record = Record::User(account.name().clone(), opaque);
+                self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
+            }
+        }
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
+        for record in records {
+            self.bring_up_record(record, &mut found, ended, turn);
+        }
+    }
+
+    /// Records come by tag: exchanges and queues before bindings.
+    fn bring_up_record(&self, record: Record, found: &mut Found, ended: Ended, turn: &mut Turn) {
+        match record {
+            Record::Exchange(vhost, definition) => {
+                if let Some(vhost) = self.vhost(&vhost) {
+                    vhost.write().add_exchange(Arc::new(definition), false);
+                }
+            }
+            Record::Queue(vhost, definition) => {
+                let Some(vhost) = self.vhost(&vhost) else { return };
+                let epoch = self.core.log.epoch();
+                let first = Seq((epoch.0 << 40) + 1);
+                let restoring = found.queues.remove(&definition.id);
+                let queue = Arc::new(Queue::new(definition, vhost.name().clone(), None, first, turn.now));
+                if let Some(restoring) = restoring {
+                    restoring.finish(&queue, ended.clean, epoch);
+                }
+                self.core.enter(queue.clone());
+                vhost.write().queues.insert(queue.definition.name.clone(), queue.clone());
+            }
+            Record::Binding(vhost, binding) => {
+                let Some(vhost) = self.vhost(&vhost) else { return };
+                let mut state = vhost.write();
+                if let Some(source) = state.exchanges.get_mut(&binding.source) {
+                    source.bindings.insert(binding.key, binding.arguments, binding.header_match, binding.destination);
+                }
+            }
+            Record::Vhost(_) | Record::User(..) => {}
+        }
+    }
+
+    pub(crate) fn enter_vhost(&self, name: Name) {
+        let vhost = Vhost::new(name.clone());
+        {
+            let mut state = vhost.write();
+            for spec in &self.settings.given_exchanges {
+                state.add_exchange(Arc::new(spec.clone().define(ObjectId(0))), true);
+            }
+        }
+        self.vhosts.write().unwrap_or_else(PoisonError::into_inner).insert(name, vhost);
+    }
+}

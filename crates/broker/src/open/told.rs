@@ -1,0 +1,138 @@
+//! What the log tells and asks while it runs, on its own threads.
+
+use crate::Broker;
+use crate::catalog::{CATALOG, Record, encode_state};
+use crate::core::Core;
+use crate::parts::state_of;
+use crate::queue::Queue;
+use crate::turn::Turn;
+use bytes::Bytes;
+use narumq_log::{FileUse, Listener, ReadDone};
+use narumq_model::{Lsn, ObjectId, SeqRange, Time};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
+
+/// What the log tells, on its own threads.
+pub(super) struct Told {
+    /// The core has the log, which has this: it must not keep the core in turn.
+    pub(super) core: Weak<Core>,
+    pub(super) broker: OnceLock<Weak<Broker>>,
+}
+
+impl Told {
+    fn queue(&self, object: ObjectId) -> Option<(Arc<Core>, Arc<Queue>)> {
+        let core = self.core.upgrade()?;
+        let queue = core.queue(object)?;
+        Some((core, queue))
+    }
+
+    fn broker(&self) -> Option<Arc<Broker>> {
+        self.broker.get().and_then(Weak::upgrade)
+    }
+}
+
+impl Listener for Told {
+    fn durable(&self, _: Lsn) {
+        if let Some(core) = self.core.upgrade() {
+            core.mailboxes.wake_all();
+        }
+    }
+
+    fn read_done(&self, done: ReadDone) {
+        let (Some((core, queue)), Some(broker)) = (self.queue(done.object), self.broker()) else { return };
+        let mut turn = Turn::new(core.time(), None);
+        {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.read_done(&queue, &core, &mut turn, done);
+            }
+        }
+        broker.after(&mut turn);
+        broker.end_turn(&mut turn);
+    }
+
+    fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<Bytes, String>) {
+        let (Some((core, queue)), Some(broker)) = (self.queue(object), self.broker()) else { return };
+        let mut turn = Turn::new(core.time(), None);
+        {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.scratch_done(&queue, &core, &mut turn, offset, bytes);
+            }
+        }
+        broker.after(&mut turn);
+        broker.end_turn(&mut turn);
+    }
+
+    fn failed(&self, why: &str) {
+        if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
+            failed(why);
+        }
+        if let Some(core) = self.core.upgrade() {
+            core.mailboxes.wake_all();
+        }
+    }
+
+    fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool {
+        let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
+        if object == CATALOG {
+            broker.checkpoint_catalog(core.time(), from);
+        } else if let Some(queue) = core.queue(object) {
+            let mut state = queue.lock();
+            if !state.deleted {
+                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+                state.checkpoint(&queue, &core, core.time(), from);
+            }
+        }
+        true
+    }
+
+    fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
+        self.queue(object).map_or_else(Vec::new, |(core, queue)| {
+            let mut state = queue.lock();
+            if state.deleted {
+                return Vec::new();
+            }
+            // Whoever asks relies on the log for what is not wanted any more.
+            state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+            state.live_in(file)
+        })
+    }
+
+    fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
+        if let Some((core, queue)) = self.queue(object) {
+            let mut state = queue.lock();
+            if !state.deleted {
+                // What is gone counts in its file until the log is told.
+                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+                state.moved(from, to, spans);
+            }
+        }
+    }
+}
+
+impl Broker {
+    /// Writes the State of the catalog: everything that outlives a restart.
+    fn checkpoint_catalog(&self, now: Time, from: Lsn) {
+        let mut catalog = self.catalog_lock();
+        let mut records = Vec::new();
+        for account in self.users.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            let mut opaque = Vec::new();
+            account.encode(&mut opaque);
+            records.push(Record::User(account.name().clone(), opaque));
+        }
+        for vhost in self.vhosts() {
+            let name = vhost.name();
+            let state = vhost.read();
+            records.push(Record::Vhost(name.clone()));
+            let exchanges = state.exchanges.values().filter(|e| e.definition.durable && !e.given);
+            records.extend(exchanges.map(|e| Record::Exchange(name.clone(), e.definition.as_ref().clone())));
+            let queues = state.queues.values().filter(|q| q.journaled);
+            records.extend(queues.map(|q| Record::Queue(name.clone(), q.definition.clone())));
+            let bindings = state.bindings().filter(|b| state.binding_outlives(b));
+            records.extend(bindings.map(|b| Record::Binding(name.clone(), b)));
+        }
+        let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
+        let (root, parts) = encode_state(next, &records, catalog.numbers().count());
+        catalog.write(&self.core.log, &state_of(CATALOG, now), from, &root, &parts);
+    }
+}
