@@ -2,7 +2,8 @@
 
 mod kit;
 
-use kit::{Note, Rig, deadline_met, durable_write, kick, set_deadline, sync};
+use kit::command::Note;
+use kit::{Rig, deadline_met, durable_write, kick, set_deadline, sync};
 
 #[test]
 fn sessions_of_different_workers_reach_each_other() {

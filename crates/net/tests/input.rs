@@ -2,7 +2,8 @@
 
 mod kit;
 
-use kit::{Client, Note, Rig, kick};
+use kit::command::Note;
+use kit::{Client, Rig, kick};
 use narumq_door::Cause;
 use narumq_net::Settings;
 use std::net::Shutdown;

@@ -2,7 +2,8 @@
 
 mod kit;
 
-use kit::{Note, Rig, kick, sync};
+use kit::command::Note;
+use kit::{Rig, kick, sync};
 use narumq_door::Cause;
 use narumq_net::Settings;
 use std::io::Write;

@@ -2,6 +2,7 @@
 
 mod kit;
 
+use kit::command::Note;
 use kit::{Client, Rig};
 use narumq_door::Cause;
 use narumq_net::Listeners;
@@ -21,7 +22,7 @@ fn every_session_says_goodbye_and_the_port_is_free_again() {
     let causes: Vec<_> = notes
         .try_iter()
         .filter_map(|note| match note {
-            kit::Note::Closed(_, cause) => Some(cause),
+            Note::Closed(_, cause) => Some(cause),
             _ => None,
         })
         .collect();
