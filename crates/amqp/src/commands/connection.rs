@@ -7,7 +7,8 @@ use crate::codec::{
     ConnectionTune, ConnectionTuneOk, ConnectionUpdateSecret, ConnectionUpdateSecretOk, Method, MethodId, Table,
     TableWriter, Value, write_method,
 };
-use crate::error::{Code, Refused, login_refused};
+use crate::error::broker::login_refused;
+use crate::error::{Code, Refused};
 use crate::limits::FRAME_MAX_MIN;
 use crate::link::{Admission, Client, Link, hold};
 use crate::mapping::headers;

@@ -3,17 +3,20 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 mod disk;
+mod frames;
 pub mod refusals;
+mod turns;
 mod words;
 
 pub use disk::GateDisk;
+pub use frames::*;
 pub use words::words;
 
 use core::net::{Ipv4Addr, SocketAddr};
 use narumq_amqp::codec::*;
 use narumq_amqp::{Amqp, Settings as DoorSettings, given_exchanges, headers_of};
 use narumq_broker::{Broker, Event, Settings, Turn, Wake};
-use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
+use narumq_door::{Cause, ConnInfo, Door, Outbox, Session};
 use narumq_log::{Given, Options};
 use narumq_model::{SessionId, Time};
 use std::sync::Arc;
@@ -71,6 +74,15 @@ impl Stage {
         let (ring, bell) = channel();
         broker.mailboxes().set_wake(Box::new(Bell(ring)));
         Self { broker, disk, now: Time(1_000), door: Amqp::new(door), peers: Vec::new(), bell }
+    }
+
+    /// A client on channel 1, and an empty queue `q`.
+    pub fn with_queue() -> (Self, usize) {
+        let mut stage = Self::new();
+        let peer = stage.connect();
+        stage.send(peer, 1, &declare("q"));
+        assert_eq!(stage.answer(peer), "1 queue.declare-ok queue=q message_count=0 consumer_count=0");
+        (stage, peer)
     }
 
     /// A client that has said nothing yet.
@@ -151,110 +163,6 @@ impl Stage {
         heard.into_iter().next().unwrap()
     }
 
-    fn call(&mut self, peer: usize, verb: impl FnOnce(&mut dyn Session, &mut Context<'_>)) {
-        let mut turn = Turn::new(self.now, Some(0));
-        let peer = &mut self.peers[peer];
-        if let Some(session) = peer.session.as_deref_mut() {
-            verb(session, &mut Context { broker: &self.broker, turn: &mut turn, out: &mut peer.out });
-        }
-        self.broker.end_turn(&mut turn);
-    }
-
-    fn feed(&mut self, at: usize) -> bool {
-        let peer = &mut self.peers[at];
-        let deaf = peer.session.as_ref().is_none_or(|s| s.paused()) || peer.out.is_closing();
-        if deaf || peer.input.is_empty() {
-            return false;
-        }
-        let input = std::mem::take(&mut peer.input);
-        let mut consumed = 0;
-        self.call(at, |session, cx| consumed = session.on_bytes(&input, cx).consumed);
-        let peer = &mut self.peers[at];
-        peer.input = input[consumed..].to_vec();
-        consumed > 0
-    }
-
-    fn mail(&mut self) -> bool {
-        let mut posted = Vec::new();
-        self.broker.mailboxes().take(0, &mut posted);
-        let any = !posted.is_empty();
-        let mut touched = Vec::new();
-        for (to, event) in posted {
-            let at = to.index as usize;
-            touched.push(at);
-            self.call(at, |session, cx| session.on_event(event, cx));
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        touched.into_iter().for_each(|at| self.call(at, |session, cx| session.on_batch_end(cx)));
-        any
-    }
-
-    fn write(&mut self, at: usize) -> bool {
-        let peer = &mut self.peers[at];
-        let ready = peer.out.ready_len();
-        if ready == 0 || peer.stalled {
-            return false;
-        }
-        let Peer { out, seen, .. } = peer;
-        out.chunks().for_each(|chunk| seen.extend_from_slice(chunk));
-        out.advance(ready);
-        self.call(at, |session, cx| session.on_writable(cx));
-        true
-    }
-
-    /// Lets everything happen that needs no disk and no time.
-    pub fn run(&mut self) {
-        loop {
-            let mut busy = false;
-            for at in 0..self.peers.len() {
-                busy |= self.feed(at);
-            }
-            busy |= self.mail();
-            for at in 0..self.peers.len() {
-                busy |= self.write(at);
-            }
-            if !busy {
-                return;
-            }
-        }
-    }
-
-    /// Waits until nobody waits for the disk any more.
-    pub fn sync(&mut self) {
-        loop {
-            self.run();
-            let durable = self.broker.durable();
-            let waits = |peer: &Peer| {
-                let session = peer.session.as_ref().and_then(|session| session.waits_for());
-                session.max(peer.out.held_until())
-            };
-            let waiting: Vec<usize> = (0..self.peers.len()).filter(|at| waits(&self.peers[*at]).is_some()).collect();
-            if waiting.is_empty() {
-                return;
-            }
-            let due = |at: &&usize| waits(&self.peers[**at]).is_some_and(|lsn| lsn <= durable);
-            if waiting.iter().find(due).is_none() {
-                self.bell.recv_timeout(PATIENCE).expect("the log syncs");
-            }
-            for at in waiting {
-                self.peers[at].out.release(self.broker.durable());
-                let durable = self.broker.durable();
-                self.call(at, |session, cx| session.on_event(Event::Durable(durable), cx));
-                self.call(at, |session, cx| session.on_batch_end(cx));
-            }
-        }
-    }
-
-    /// Waits until this holds; what the broker's own threads do comes in between.
-    pub fn wait_for(&mut self, mut holds: impl FnMut(&mut Self) -> bool) {
-        self.run();
-        while !holds(self) {
-            self.bell.recv_timeout(PATIENCE).expect("something happens");
-            self.run();
-        }
-    }
-
     pub fn event(&mut self, peer: usize, event: Event) {
         self.call(peer, |session, cx| session.on_event(event, cx));
         self.call(peer, |session, cx| session.on_batch_end(cx));
@@ -294,67 +202,4 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.disk.open_up();
     }
-}
-
-/// A message as a client sends it.
-#[derive(Clone, Copy)]
-pub struct Message<'a> {
-    pub exchange: &'a str,
-    pub key: &'a str,
-    pub mandatory: bool,
-    pub properties: &'a [u8],
-    pub body: &'a [u8],
-}
-
-/// To a queue through the default exchange.
-pub fn to<'a>(key: &'a str, body: &'a [u8]) -> Message<'a> {
-    Message { exchange: "", key, mandatory: false, properties: &[0, 0], body }
-}
-
-/// Property bytes with delivery mode 2.
-pub const PERSISTENT: &[u8] = &[0x10, 0, 2];
-
-impl Message<'_> {
-    pub fn write(&self, channel: u16, out: &mut Vec<u8>) {
-        let (exchange, routing_key) = (self.exchange.as_bytes(), self.key.as_bytes());
-        let publish = BasicPublish { ticket: 0, exchange, routing_key, mandatory: self.mandatory, immediate: false };
-        write_method(out, channel, &publish);
-        write_content_header(out, channel, self.properties, self.body.len() as u64);
-        write_body(out, channel, self.body, 131_072);
-    }
-}
-
-/// What clients say they can.
-pub fn capabilities(buffer: &mut Vec<u8>) -> Table<'_> {
-    let mut table = TableWriter::new(buffer);
-    table.table(b"capabilities", |table| {
-        for name in ["consumer_cancel_notify", "connection.blocked", "authentication_failure_close"] {
-            table.entry(name.as_bytes(), Value::Bool(true));
-        }
-    });
-    table.finish()
-}
-
-/// A login as guest.
-pub fn login<'a>(properties: &Table<'a>, password: &[u8]) -> ConnectionStartOk<'a> {
-    let response: &'static [u8] = match password {
-        b"guest" => b"\0guest\0guest",
-        _ => b"\0guest\0wrong",
-    };
-    ConnectionStartOk { client_properties: *properties, mechanism: b"PLAIN", response, locale: b"en_US" }
-}
-
-/// A declare of a queue.
-pub fn declare(queue: &str) -> QueueDeclare<'_> {
-    QueueDeclare { queue: queue.as_bytes(), ..Default::default() }
-}
-
-/// A consumer that settles.
-pub fn consume<'a>(queue: &'a str, tag: &'a str) -> BasicConsume<'a> {
-    BasicConsume { queue: queue.as_bytes(), consumer_tag: tag.as_bytes(), ..Default::default() }
-}
-
-/// A fetch that settles.
-pub fn get(queue: &str) -> BasicGet<'_> {
-    BasicGet { queue: queue.as_bytes(), ..Default::default() }
 }

@@ -49,3 +49,10 @@ pub fn refused(frames: impl FnOnce(&mut Vec<u8>), expected: &str) {
 pub fn one(method: &impl WireMethod, expected: &str) {
     refused(|bytes| write_method(bytes, 1, method), expected);
 }
+
+/// A table of arguments, encoded.
+pub fn arguments(fill: impl FnOnce(&mut TableWriter<'_>)) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    fill(&mut TableWriter::new(&mut buffer));
+    buffer
+}
