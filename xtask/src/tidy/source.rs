@@ -5,13 +5,16 @@ use super::{Finding, Tree};
 /// Columns that the first line of a module's documentation may take.
 const MODULE_DOC_COLUMNS: usize = 120;
 
-/// Lines that a source file may have without an entry in [`ALLOW`].
-const LINES: usize = 600;
+/// Lines that a Rust file may have without an entry in [`ALLOW`].
+const RUST_LINES: usize = 300;
+
+/// Lines that a file in another language may have without an entry in [`ALLOW`].
+const OTHER_LINES: usize = 600;
 
 /// Lines by which an entry of [`ALLOW`] may be larger than its file before it must be lowered.
 const SLACK: usize = 20;
 
-/// The files that may be longer than [`LINES`], with their length.
+/// The files that may be longer, with their length.
 const ALLOW: &str = "xtask/tidy-allow.txt";
 
 /// The endings of the files that people write and read as code.
@@ -52,7 +55,7 @@ pub(super) fn forbid_unsafe(tree: &Tree) -> Vec<Finding> {
     without.map(|(path, _)| Finding::new(path, 0, "must say #![forbid(unsafe_code)]")).collect()
 }
 
-/// A source file has at most [`LINES`] lines, or an entry that only shrinks.
+/// A source file has at most as many lines as its language may have, or an entry that only shrinks.
 pub(super) fn file_length(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut allowed = Vec::new();
@@ -65,20 +68,25 @@ pub(super) fn file_length(tree: &Tree) -> Vec<Finding> {
     }
     for (path, text) in tree.ending(CODE) {
         let lines = text.lines().count();
-        let limit = allowed.iter().find(|(_, known, _)| *known == path).map_or(LINES, |(_, _, limit)| *limit);
+        let limit = allowed.iter().find(|(_, known, _)| *known == path).map_or(lines_of(path), |(_, _, limit)| *limit);
         if lines > limit {
             found.push(Finding::new(path, 0, format!("has {lines} lines of {limit}: which rooms are in it?")));
         }
     }
     for (at, path, limit) in allowed {
         let lines = tree.text(path).map_or(0, |text| text.lines().count());
-        if lines <= LINES {
+        if lines <= lines_of(path) {
             found.push(Finding::new(ALLOW, at, format!("{path} has {lines} lines: the entry is stale")));
         } else if lines + SLACK < limit {
             found.push(Finding::new(ALLOW, at, format!("{path} has {lines} lines: lower its entry to that")));
         }
     }
     found
+}
+
+/// Lines that a file may have without an entry in [`ALLOW`].
+fn lines_of(path: &str) -> usize {
+    if path.ends_with(".rs") { RUST_LINES } else { OTHER_LINES }
 }
 
 /// Nothing in the code says that it is unfinished.
@@ -182,6 +190,18 @@ mod tests {
         assert_eq!(length("gone.rs 700\n", "x\n"), entry(1), "the file is gone");
         assert_eq!(length("a.py 900\n", &long), entry(1), "too generous");
         assert_eq!(length("a.py\n", "x\n"), entry(1), "not an entry");
+    }
+
+    #[test]
+    fn a_rust_file_is_long_above_300_lines_any_other_above_600() {
+        let length = |path: &str, lines: usize| found(file_length, &[(path, &"x\n".repeat(lines))]);
+        for (path, most) in [("a/b.rs", 300), ("a/b.go", 600), ("a/b.sh", 600)] {
+            assert_eq!(length(path, most), []);
+            assert_eq!(length(path, most + 1), [(path.to_owned(), 0)]);
+        }
+        let entry = |lines: usize| found(file_length, &[(ALLOW, "a.rs 330\n"), ("a.rs", &"x\n".repeat(lines))]);
+        assert_eq!(entry(330), []);
+        assert_eq!(entry(300), [(ALLOW.to_owned(), 1)], "no longer needed");
     }
 
     #[test]
