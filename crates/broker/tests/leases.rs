@@ -1,5 +1,6 @@
-//! What the model says of leases by key and of leases that end by themselves: the rules that queues must keep once a door
-//! asks for them.
+//! What the model says of leases by key and of leases that end by themselves: rules that queues will keep.
+//!
+//! Queues get them with the first door that asks for them.
 
 mod model;
 

@@ -1,11 +1,10 @@
-//! The files of a log: their names, how much of what lies in them is wanted, their footers.
+//! The files of a log: their names, how much of what lies in them is wanted.
 
+pub(crate) mod indexes;
 mod spares;
 
-use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, crc32c};
-use crate::disk::{Disk, File, read_exact_at};
+use crate::disk::{Disk, File};
 use crate::index::FileIndex;
-use crate::index::footer::Trailer;
 use narumq_model::Epoch;
 use spares::Spare;
 use std::collections::BTreeMap;
@@ -117,9 +116,6 @@ pub(crate) struct Files {
     next_survivor: AtomicU64,
 }
 
-/// Indexes of sealed files kept in memory.
-const INDEXES_KEPT: usize = 3;
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -223,62 +219,4 @@ impl Files {
     pub(crate) fn next_survivor(&self) -> u64 {
         self.next_survivor.fetch_add(1, Ordering::Relaxed)
     }
-
-    /// Keeps the index of a file that was just sealed, as it will soon be wanted.
-    pub(crate) fn keep_index(&self, number: u64, index: Arc<FileIndex>) {
-        let mut kept = locked(&self.indexes);
-        kept.retain(|(n, _)| *n != number);
-        kept.push((number, index));
-        let surplus = kept.len().saturating_sub(INDEXES_KEPT);
-        kept.drain(..surplus);
-    }
-
-    /// The index of a sealed file, from memory or from its footer.
-    pub(crate) fn index(&self, file: &LogFile) -> io::Result<Arc<FileIndex>> {
-        let number = file.used.number();
-        if let Some((_, index)) = locked(&self.indexes).iter().find(|(n, _)| *n == number) {
-            return Ok(index.clone());
-        }
-        let found = match file.used.footer.load(Ordering::Acquire) {
-            0 => read_footer(file.file.as_ref(), file.used.generation())?,
-            at => read_footer_at(file.file.as_ref(), file.used.generation(), at)?,
-        };
-        let index = Arc::new(found.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("file {} has no valid footer", name(number)))
-        })?);
-        self.keep_index(number, index.clone());
-        Ok(index)
-    }
-}
-
-/// The footer of a sealed file. `None` if there is none or it is damaged.
-pub(crate) fn read_footer(file: &dyn File, generation: u64) -> io::Result<Option<FileIndex>> {
-    let len = file.len()?;
-    if len < 2 * BLOCK as u64 {
-        return Ok(None);
-    }
-    let Some(trailer) = Trailer::decode(&read_exact_at(file, BLOCK, len - BLOCK as u64)?) else { return Ok(None) };
-    if trailer.generation != generation {
-        return Ok(None);
-    }
-    read_footer_at(file, generation, trailer.footer)
-}
-
-/// The footer that lies at `offset`. `None` if there is none or it is damaged.
-pub(crate) fn read_footer_at(file: &dyn File, generation: u64, offset: u64) -> io::Result<Option<FileIndex>> {
-    let len = file.len()?;
-    if offset.checked_add(BLOCK as u64).is_none_or(|end| end > len) {
-        return Ok(None);
-    }
-    let Some(header) = ChunkHeader::read(&read_exact_at(file, BLOCK, offset)?) else { return Ok(None) };
-    if header.kind != ChunkKind::Footer || header.generation != generation || offset + u64::from(header.len) > len {
-        return Ok(None);
-    }
-    let chunk = read_exact_at(file, header.len as usize, offset)?;
-    if !header.verify(&chunk) || header.head_len != 4 {
-        return Ok(None);
-    }
-    let bodies = &chunk[header.bodies_off as usize..][..header.body_len as usize];
-    let crc = u32::from_le_bytes([chunk[HEADER], chunk[HEADER + 1], chunk[HEADER + 2], chunk[HEADER + 3]]);
-    Ok((crc32c(bodies) == crc).then(|| FileIndex::decode(bodies)).flatten())
 }

@@ -3,7 +3,8 @@
 use super::Recovery;
 use super::footers::is_sealed;
 use crate::chunk::ChunkKind;
-use crate::files::{FileUse, LogFile, name, read_footer, read_footer_at, survivor_of};
+use crate::files::indexes::{read_footer, read_footer_at};
+use crate::files::{FileUse, LogFile, name, survivor_of};
 use crate::index::FileIndex;
 use crate::opening::{OpenError, Recover};
 use std::io;
