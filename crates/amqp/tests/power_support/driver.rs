@@ -48,6 +48,8 @@ pub struct Driver {
     /// Which peer each connection is.
     peers: Vec<usize>,
     lanes: BTreeMap<At, Lane>,
+    /// What the clients have been told and have not taken in yet: an answer to it may bring more.
+    unheard: VecDeque<(At, Answer)>,
 }
 
 /// The channels of every connection: one with confirms, one with transactions, one for consumers.
@@ -55,7 +57,7 @@ pub const CHANNELS: [u16; 3] = [1, 2, 3];
 
 impl Driver {
     pub fn new(site: Site, model: Model) -> Self {
-        Self { site, model, peers: Vec::new(), lanes: BTreeMap::new() }
+        Self { site, model, peers: Vec::new(), lanes: BTreeMap::new(), unheard: VecDeque::new() }
     }
 
     /// A connection with its channels, in the place of an earlier one or as a new one.
@@ -169,9 +171,11 @@ impl Driver {
     pub fn hear(&mut self) -> Going {
         for connection in 0..self.peers.len() {
             let seen = self.site.seen(self.peers[connection]);
-            for (channel, answer) in answers(&seen).map_err(Stop::Wrong)? {
-                self.heard((connection, channel), answer)?;
-            }
+            let answers = answers(&seen).map_err(Stop::Wrong)?;
+            self.unheard.extend(answers.into_iter().map(|(channel, answer)| ((connection, channel), answer)));
+        }
+        while let Some((at, answer)) = self.unheard.pop_front() {
+            self.heard(at, answer)?;
         }
         Ok(())
     }

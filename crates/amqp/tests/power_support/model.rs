@@ -1,5 +1,6 @@
 //! What a broker must do, told as effects in the order in which it does it.
 
+mod definitions;
 mod settling;
 
 use super::Reached;
@@ -150,66 +151,6 @@ impl Model {
     /// Whether all that a queue's consumer is owed is in its hands.
     pub fn is_served(&self) -> bool {
         self.queues.values().all(|q| q.consumer.is_none() || q.copies.iter().all(|copy| copy.lease.is_some()))
-    }
-
-    pub fn declare_queue(&mut self, at: At, name: &str) -> usize {
-        if !self.queues.contains_key(name) {
-            let born = self.number();
-            self.queues.insert(name.to_owned(), Queue { born, ..Queue::default() });
-            if universe::outlives(name) {
-                self.happens(at, name, Effect::Queue(name.to_owned()));
-            }
-        }
-        self.last(name)
-    }
-
-    pub fn delete_queue(&mut self, at: At, name: &str) -> usize {
-        if self.queues.remove(name).is_some() {
-            if universe::outlives(name) {
-                self.happens(at, name, Effect::NoQueue(name.to_owned()));
-            }
-            self.forget_bindings(|(_, _, queue)| queue == name);
-        }
-        self.last(name)
-    }
-
-    pub fn declare_exchange(&mut self, at: At, name: &str) -> usize {
-        if self.exchanges.insert(name.to_owned()) {
-            self.happens(at, name, Effect::Exchange(name.to_owned()));
-        }
-        self.last(name)
-    }
-
-    pub fn delete_exchange(&mut self, at: At, name: &str) -> usize {
-        if self.exchanges.remove(name) {
-            self.happens(at, name, Effect::NoExchange(name.to_owned()));
-            self.forget_bindings(|(from, _, to)| from == name || universe::exchange_behind(to) == Some(name));
-        }
-        self.last(name)
-    }
-
-    /// Bindings go with one of their ends, by the effect that happened last.
-    fn forget_bindings(&mut self, gone: impl Fn(&(String, String, String)) -> bool) {
-        let effects = self.about.values().copied().max().unwrap_or(0);
-        let (gone, left) = std::mem::take(&mut self.bindings).into_iter().partition(gone);
-        self.bindings = left;
-        let gone: BTreeSet<_> = gone;
-        for binding in gone.iter().filter(|(_, _, queue)| universe::outlives(queue)) {
-            self.about.insert(format!("{binding:?}"), effects);
-        }
-    }
-
-    pub fn bind(&mut self, at: At, (exchange, key, queue): (&str, &str, &str), bind: bool) -> usize {
-        let binding = (exchange.to_owned(), key.to_owned(), queue.to_owned());
-        let about = format!("{binding:?}");
-        let changes = if bind { self.bindings.insert(binding.clone()) } else { self.bindings.remove(&binding) };
-        if changes && universe::exchange_behind(queue).is_some() {
-            Reached::BoundToAnExchange.note();
-        }
-        if changes && universe::outlives(queue) {
-            self.happens(at, &about, if bind { Effect::Binding(binding) } else { Effect::NoBinding(binding) });
-        }
-        self.last(&about)
     }
 
     fn route(&self, exchange: &str, key: &str) -> Route {
