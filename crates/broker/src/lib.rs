@@ -39,6 +39,7 @@ pub use error::*;
 pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
 pub use narumq_log::Options as LogOptions;
+use narumq_log::Terminal;
 pub use open::{OpenError, Settings};
 pub use publish::{Published, TxPublish, TxSettle};
 pub use queue::QueueCounts;
@@ -153,7 +154,7 @@ impl Broker {
 
     /// Why the log has ended for good, if it has.
     pub fn failed(&self) -> Option<String> {
-        self.core.log.failure().map(str::to_owned)
+        self.core.log.terminal().map(Terminal::to_string)
     }
 
     /// Earliest instant at which [`advance`](Self::advance) has something to do.

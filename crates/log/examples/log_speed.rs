@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the clock and starts threads")]
 
 use narumq_log::disk::file::{FileDisk, WritePath};
-use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run};
+use narumq_log::{Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, Recover, Run, Terminal};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::error::Error;
 use std::path::Path;
@@ -22,7 +22,7 @@ impl Listener for Tell {
         let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).send(lsn);
     }
     fn read_done(&self, _: ReadDone) {}
-    fn failed(&self, why: &str) {
+    fn ended(&self, why: &Terminal) {
         eprintln!("the log failed: {why}");
         std::process::exit(1);
     }

@@ -3,6 +3,7 @@
 use crate::disk::Disk;
 use crate::files::FileUse;
 use crate::reader::ReadDone;
+use crate::terminal::Terminal;
 use narumq_model::{Durability, Lsn, ObjectId, SeqRange, WriterId};
 use std::sync::Arc;
 
@@ -69,8 +70,8 @@ pub trait Listener: Send + Sync {
     fn read_done(&self, done: ReadDone);
     /// A piece of a scratch file has been read, or why it cannot be.
     fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<bytes::Bytes, String>);
-    /// The log has ended for good, for this reason: nothing more will become durable.
-    fn failed(&self, why: &str);
+    /// The log has ended for good, for this reason: nothing more becomes durable.
+    fn ended(&self, why: &Terminal);
     /// A file that held changes of this object is sealed: append its State, under its lock, before this returns: parts that
     /// have changed or whose entry lies below `from`, then the root, which lists all that hold. If nothing is appended the
     /// object is gone for good: what the log holds of it from earlier files is not told any more. False if nobody knows of

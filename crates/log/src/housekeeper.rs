@@ -87,14 +87,14 @@ impl Housekeeper {
         self.observe();
         loop {
             if let Err(error) = result {
-                self.shared.fail(&format!("log files: {error}"));
+                self.shared.fail(format!("log files: {error}"));
                 return;
             }
             if let Err(error) = self.watch_space() {
-                self.shared.fail(&format!("log files: {error}"));
+                self.shared.fail(format!("log files: {error}"));
                 return;
             }
-            let Some(task) = self.next(tasks) else { return };
+            let Some(task) = self.next(tasks).filter(|_| self.shared.ended().is_none()) else { return };
             result = match task {
                 Task::Stop => return,
                 Task::Sealed(file, index) => self.take(file, &index),

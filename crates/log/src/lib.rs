@@ -21,6 +21,7 @@ mod recovery;
 mod shared;
 mod states;
 mod survivor;
+mod terminal;
 mod threads;
 pub mod varint;
 mod writer;
@@ -35,6 +36,7 @@ pub use index::{Run, Walk};
 pub use opening::{Ended, OpenError, Recover};
 use reader::Request;
 pub use reader::{ReadDone, ReadRequest, ScratchRead, StoredMessage};
+pub use terminal::Terminal;
 
 use housekeeper::Task;
 use latch::Latch;
@@ -210,8 +212,18 @@ impl Log {
     }
 
     /// Why the log has ended for good, if it has.
-    pub fn failure(&self) -> Option<&str> {
-        self.shared.failure()
+    pub fn terminal(&self) -> Option<&Terminal> {
+        self.shared.ended()
+    }
+
+    /// The log goes on elsewhere in epoch `by`: it ends here, terminally, if that is later than its own. What is durable when
+    /// this returns is all that ever was.
+    pub fn fence(&self, by: Epoch) {
+        if by > self.epoch() {
+            self.shared.end(Terminal::Fenced(by));
+            let mut latch = self.shared.latch();
+            self.shared.wake_writer(&mut latch);
+        }
     }
 }
 

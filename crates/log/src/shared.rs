@@ -6,6 +6,7 @@ use crate::housekeeper::Task;
 use crate::index::FileIndex;
 use crate::latch::Latch;
 use crate::reader::Request;
+use crate::terminal::Terminal;
 use narumq_model::{Epoch, Lsn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) ending: AtomicBool,
     look_at: AtomicU64,
     telling: Mutex<()>,
-    failure: OnceLock<String>,
+    ended: OnceLock<Terminal>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
     pub(crate) reads: Mutex<Option<Sender<Request>>>,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
@@ -51,7 +52,7 @@ impl Shared {
             ending: AtomicBool::new(false),
             look_at: AtomicU64::new(0),
             telling: Mutex::new(()),
-            failure: OnceLock::new(),
+            ended: OnceLock::new(),
             listener: OnceLock::new(),
             reads: Mutex::new(None),
             tasks: Mutex::new(None),
@@ -113,32 +114,48 @@ impl Shared {
     }
 
     pub(crate) fn tell_durable(&self, lsn: Lsn) {
-        if self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0 {
-            self.tell_again();
+        let telling = self.telling();
+        if self.ended().is_none() && self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0 {
+            self.tell(&telling);
         }
     }
 
     /// Tells the durable LSN, whatever was told last: whoever waits for the log is to look again.
     pub(crate) fn tell_again(&self) {
-        // Two threads tell; what one has told must not be taken back by the other.
-        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listener) = self.listener.get().filter(|_| self.failure().is_none()) {
+        let telling = self.telling();
+        if self.ended().is_none() {
+            self.tell(&telling);
+        }
+    }
+
+    /// Several threads tell; what one has told must not be taken back by another, and nothing is durable after the end.
+    fn telling(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, _telling: &MutexGuard<'_, ()>) {
+        if let Some(listener) = self.listener.get() {
             listener.durable(self.durable());
         }
     }
 
-    /// The first failure is the one that is told, and nothing is told durable after it.
-    pub(crate) fn fail(&self, why: &str) {
-        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.failure.set(why.to_owned()).is_ok()
-            && let Some(listener) = self.listener.get()
+    /// The log ends for good: the first reason is the one that is told, and nothing is durable after it.
+    pub(crate) fn end(&self, why: Terminal) {
+        let _telling = self.telling();
+        if self.ended.set(why).is_ok()
+            && let (Some(listener), Some(why)) = (self.listener.get(), self.ended())
         {
-            listener.failed(why);
+            listener.ended(why);
         }
     }
 
-    pub(crate) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+    pub(crate) fn fail(&self, why: String) {
+        self.end(Terminal::Failed(why));
+    }
+
+    /// Why the log has ended for good, if it has.
+    pub(crate) fn ended(&self) -> Option<&Terminal> {
+        self.ended.get()
     }
 
     /// A file has been sealed: its round is due.

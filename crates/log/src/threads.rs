@@ -49,7 +49,7 @@ impl Log {
     pub fn close(&self, now: Time) {
         // Nothing may come behind the end, so the housekeeper's rounds end first.
         self.end_housekeeper();
-        if self.failure().is_none() {
+        if self.terminal().is_none() {
             self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
         }
         self.halt();

@@ -39,8 +39,11 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let (work, stop) = self.next_work();
+            if self.shared.ended().is_some() {
+                return;
+            }
             if let Err(error) = self.handle(work, stop) {
-                self.shared.fail(&format!("log write: {error}"));
+                self.shared.fail(format!("log write: {error}"));
                 return;
             }
             if stop {

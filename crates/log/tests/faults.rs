@@ -10,8 +10,8 @@ use common::world::{World, WorldError};
 use common::{Random, eventually, given, small};
 use narumq_log::disk::Disk;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
-use narumq_log::{Kind, Log, OpenError, Options};
-use narumq_model::{Lsn, Time};
+use narumq_log::{Kind, Log, OpenError, Options, Terminal};
+use narumq_model::{Epoch, Lsn, Time};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,7 +57,7 @@ fn check_failure(scene: Scene, world: World, expected: &str) {
     let told = world.ear.look(|t| t.failed.clone());
     assert_eq!(told.len(), 1, "told once: {told:?}");
     assert!(told[0].contains(expected), "{told:?}");
-    assert_eq!(world.log.failure(), Some(&told[0][..]));
+    assert_eq!(world.log.terminal(), Some(&Terminal::Failed(told[0].clone())));
     let object = world.objects[0].clone();
     for _ in 0..50 {
         let lsn = world.put(std::slice::from_ref(&object), 5000);
@@ -185,6 +185,34 @@ fn held_syncs_hold_the_durable_lsn() {
     scene.disk.hold_syncs(false);
     assert!(world.sync(third));
     world.close();
+}
+
+#[test]
+fn a_fenced_log_answers_nothing_more() {
+    let scene = Scene::new(Plan::default());
+    let mut world = scene.open(&small()).unwrap();
+    let object = world.object(1);
+    let first = world.put(std::slice::from_ref(&object), 10);
+    assert!(world.sync(first));
+    let epoch = world.log.epoch();
+    world.log.fence(epoch);
+    assert_eq!(world.log.terminal(), None, "its own epoch fences nobody");
+    // A sync is under way when another takes over: it ends, and nobody hears of it.
+    scene.disk.hold_syncs(true);
+    let second = world.put(std::slice::from_ref(&object), 10);
+    world.log.want_sync(second);
+    eventually("it is written", || {
+        (world.log.written() >= second).then_some(()).ok_or_else(|| format!("written {}", world.log.written()))
+    });
+    let durable = world.log.durable();
+    world.log.fence(Epoch(epoch.0 + 3));
+    scene.disk.hold_syncs(false);
+    let third = world.put(std::slice::from_ref(&object), 10);
+    assert!(!world.sync(third));
+    assert_eq!(world.log.terminal(), Some(&Terminal::Fenced(Epoch(epoch.0 + 3))));
+    let log = world.log.clone();
+    world.close();
+    assert_eq!((log.durable(), durable), (first, first));
 }
 
 /// A log whose last file has `chunks` chunks of one message each, all synced.

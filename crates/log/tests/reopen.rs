@@ -4,7 +4,7 @@
 use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_log::{
-    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, Walk,
+    Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, Terminal, Walk,
 };
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange, Time};
 use std::sync::mpsc::{Sender, channel};
@@ -35,7 +35,7 @@ impl Listener for Tell {
     fn read_done(&self, done: ReadDone) {
         let _ = self.1.lock().unwrap().send(done);
     }
-    fn failed(&self, why: &str) {
+    fn ended(&self, why: &Terminal) {
         panic!("{why}");
     }
     fn checkpoint(&self, _: ObjectId, _: Lsn) -> bool {

@@ -7,7 +7,7 @@ use crate::parts::state_of;
 use crate::queue::Queue;
 use crate::turn::Turn;
 use bytes::Bytes;
-use narumq_log::{FileUse, Listener, ReadDone};
+use narumq_log::{FileUse, Listener, ReadDone, Terminal};
 use narumq_model::{Lsn, ObjectId, SeqRange, Time};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -63,9 +63,9 @@ impl Listener for Told {
         broker.end_turn(&mut turn);
     }
 
-    fn failed(&self, why: &str) {
+    fn ended(&self, why: &Terminal) {
         if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
-            failed(why);
+            failed(&why.to_string());
         }
         if let Some(core) = self.core.upgrade() {
             core.mailboxes.wake_all();

@@ -2,7 +2,7 @@
 
 use super::parts;
 use super::world::Object;
-use narumq_log::{FileUse, Listener, Log, ReadDone};
+use narumq_log::{FileUse, Listener, Log, ReadDone, Terminal};
 use narumq_model::{Lsn, ObjectId, Seq, SeqRange};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,8 +103,8 @@ impl Listener for Ear {
         self.tell(|told| told.reads.push(done));
     }
 
-    fn failed(&self, why: &str) {
-        self.tell(|told| told.failed.push(why.to_owned()));
+    fn ended(&self, why: &Terminal) {
+        self.tell(|told| told.failed.push(why.to_string()));
     }
 
     fn checkpoint(&self, object: ObjectId, from: Lsn) -> bool {
