@@ -1,4 +1,7 @@
 //! Everything at once from several threads: no lock waits for another for ever, and no message is lost or doubled.
+//!
+//! What it finds was tried by planting errors: queues locked in descending order for a fan-out (threads wait for each other
+//! for ever), a read that tells nobody who waits for it (nobody is told that a message is there).
 
 mod harness;
 mod stress;
@@ -54,16 +57,15 @@ fn run(ground: &Arc<Ground>, steps: usize) -> Vec<Worker> {
 /// Takes everything out of the queues that stayed.
 fn drain(ground: &Ground, books: &mut Ledger) {
     for queue in &ground.kept {
-        let mut looks = 0;
         loop {
             let mut turn = ground.turn(0);
             match ground.broker.get(queue, session(9), true, &mut turn).expect("the queue is there") {
                 Got::Message { delivery, .. } => books.out(queue.name(), &delivery.message),
                 Got::Empty => break,
                 Got::Pending => {
-                    looks += 1;
-                    assert!(looks < 10_000_000, "a read never ends");
-                    std::thread::yield_now();
+                    ground.broker.end_turn(&mut turn);
+                    ground.wait_for_ready(session(9), PATIENCE);
+                    continue;
                 }
             }
             ground.broker.end_turn(&mut turn);

@@ -1,12 +1,14 @@
 //! The broker that all workers share, and its queues.
 
 use crate::harness::{binding, exchange, session, small, unique};
-use narumq_broker::{Broker, Declared, QueueHandle, QueueSpec, Settings, Turn, Vhost};
+use narumq_broker::{Broker, Declared, Event, QueueHandle, QueueSpec, Settings, Turn, Vhost, Wake};
 use narumq_log::Given;
 use narumq_log::disk::memory::MemoryDisk;
-use narumq_model::{ExchangeKind, Overflow, QueuePolicy, Time};
-use std::sync::Arc;
+use narumq_model::{ExchangeKind, Overflow, QueuePolicy, SessionId, Time};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Queues that stay: `lost` takes what dies of age or number, `a0` and `a1` bury in each other, `r` refuses, `p` is purged.
 pub const KEPT: [&str; 7] = ["lost", "a0", "a1", "a2", "a3", "r", "p"];
@@ -19,6 +21,16 @@ pub struct Ground {
     pub kept: Vec<QueueHandle>,
     /// The clock of all.
     pub now: AtomicU64,
+    bell: Mutex<Receiver<()>>,
+}
+
+struct Bell(SyncSender<()>);
+
+impl Wake for Bell {
+    fn wake(&self, _: u16) {
+        // One ring that nobody has heard yet is enough.
+        let _ = self.0.try_send(());
+    }
 }
 
 impl Ground {
@@ -28,7 +40,9 @@ impl Ground {
         let broker = Broker::open(settings, small(), given, Time(1_000)).expect("the broker comes up");
         let user = broker.authenticate("guest", b"guest", true).expect("guest is there");
         let vhost = broker.open_vhost("/", &user).expect("the vhost is there");
-        let mut ground = Self { broker, vhost, kept: Vec::new(), now: AtomicU64::new(1_000) };
+        let (ring, bell) = sync_channel(1);
+        broker.mailboxes().set_wake(Box::new(Bell(ring)));
+        let mut ground = Self { broker, vhost, kept: Vec::new(), now: AtomicU64::new(1_000), bell: Mutex::new(bell) };
         let mut turn = ground.turn(0);
         let declared = KEPT.map(|name| ground.declare(name, &mut turn));
         let fan = exchange("fan", ExchangeKind::Fanout);
@@ -43,6 +57,19 @@ impl Ground {
 
     pub fn turn(&self, worker: u16) -> Turn {
         Turn::new(Time(self.now.load(Ordering::Relaxed)), Some(worker))
+    }
+
+    /// Waits until the session, which is of worker 0, is told that a message can be had. No worker runs any more.
+    pub fn wait_for_ready(&self, session: SessionId, patience: Duration) {
+        let bell = self.bell.lock().expect("one thread waits");
+        loop {
+            let mut mail = Vec::new();
+            self.broker.mailboxes().take(0, &mut mail);
+            if mail.iter().any(|(to, event)| *to == session && matches!(event, Event::Ready { .. })) {
+                return;
+            }
+            bell.recv_timeout(patience).expect("nobody is told that a message is there");
+        }
     }
 
     pub fn declare(&self, name: &str, turn: &mut Turn) -> QueueHandle {
