@@ -102,11 +102,6 @@ impl Outbox {
         }
     }
 
-    /// Forgets what a lane holds: the peer is not to see it any more.
-    pub fn drop_lane(&mut self, lane: u32) {
-        self.held.retain(|h| h.lane != lane);
-    }
-
     /// The connection is to be closed once everything, held lanes too, has been written.
     pub fn close(&mut self) {
         self.closing = true;
