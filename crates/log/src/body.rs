@@ -17,6 +17,9 @@ pub struct BodyAt {
 }
 
 impl BodyAt {
+    /// A place where no body lies: no bytes, and a checksum that no bytes do not have.
+    pub(crate) const NOWHERE: Self = Self { offset: 0, in_file: true, len: 0, crc: 1 };
+
     /// The same counted from the file's start; `bodies`: where the first body byte of the head's chunk lies, `body_len`:
     /// how many body bytes that chunk has. `None` if it lies outside of what was written by then.
     pub(crate) fn in_file(self, bodies: u64, body_len: u64) -> Option<Self> {

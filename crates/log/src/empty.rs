@@ -4,7 +4,7 @@
 //! When the copies are synced each owner is told where its messages lie now; the source dies like any other file.
 
 use crate::body::{BodyAt, BodyPlace};
-use crate::chunk::{BLOCK, ChunkHeader, HEADER};
+use crate::chunk::{BLOCK, ChunkHeader};
 use crate::config::Listener;
 use crate::entry::Entry;
 use crate::entry::head::Head;
@@ -64,13 +64,15 @@ impl Plan {
         let mut last = BodyAt::default();
         for (chunk, at) in self.index.chunks.iter().enumerate() {
             let start = u64::from(at.block) * BLOCK as u64;
-            // What cannot be read stays where it is, so that whoever wants it is told.
-            let Some((header, front)) = read_heads(&self.source, start)? else { continue };
-            let heads = &front[HEADER..];
+            let Some((header, heads)) = read_heads(self.source.file.as_ref(), start)? else {
+                // What cannot be read stays where it is: copying comes by here and ends its spans.
+                self.heads.push((chunk as u32, 0));
+                continue;
+            };
             let mut at = 0;
             while at < heads.len() {
                 let head_at = at;
-                let Some(head) = Head::read(heads, &mut at, header.base_time) else { break };
+                let Some(head) = Head::read(&heads, &mut at, header.base_time) else { break };
                 if head.entry.kind.has_message_body() && self.targets(&head).next().is_some() {
                     self.heads.push((chunk as u32, head_at as u32));
                     let bodies = start + u64::from(header.bodies_off);
@@ -140,17 +142,16 @@ impl Copy<'_> {
         let plan = self.plan;
         let Some(at) = plan.index.chunks.get(chunk as usize) else { return Ok(()) };
         let start = u64::from(at.block) * BLOCK as u64;
-        let Some((header, front)) = read_heads(&plan.source, start)? else {
+        let Some((header, front)) = read_heads(plan.source.file.as_ref(), start)? else {
             self.gap();
             return Ok(());
         };
         let bodies = start + u64::from(header.bodies_off);
         let mut metas = Vec::with_capacity(heads.len());
-        for ((_, head_at), lsn) in heads.iter().zip(lsns(&front[HEADER..], &header, heads)) {
-            let Some(head) = Head::read(&front[HEADER..], &mut (*head_at as usize), header.base_time) else { continue };
-            if let Some(body) = head.body.unwrap_or_default().in_file(bodies, header.body_len) {
-                metas.push(((head, lsn, body), body));
-            }
+        for ((_, head_at), lsn) in heads.iter().zip(lsns(&front, &header, heads)) {
+            let Some(head) = Head::read(&front, &mut (*head_at as usize), header.base_time) else { continue };
+            let body = head.body.unwrap_or_default().in_file(bodies, header.body_len).unwrap_or(BodyAt::NOWHERE);
+            metas.push(((head, lsn, body), body));
         }
         read_bodies(&plan.source, metas, &mut |(head, lsn, at), body| match body {
             Some(body) => self.message(&head, lsn, at, &body),

@@ -162,7 +162,7 @@ fn read_chunk(
     done: &mut ReadDone,
 ) -> io::Result<u64> {
     let start = u64::from(chunk.block) * BLOCK as u64;
-    let Some((header, front)) = read_heads(file, start)? else {
+    let Some((header, heads)) = read_heads(file.file.as_ref(), start)? else {
         done.messages.extend(positions.iter().map(|p| damaged(p.seq)));
         return Ok(0);
     };
@@ -176,14 +176,14 @@ fn read_chunk(
         if bytes >= bytes_max {
             break;
         }
-        let head = Head::read(&front[HEADER..], &mut (position.head as usize), header.base_time);
+        let head = Head::read(&heads, &mut (position.head as usize), header.base_time);
         let body = head.as_ref().and_then(|h| h.body.unwrap_or_default().in_file(bodies, header.body_len));
         match (head, body) {
             (Some(head), Some(body)) => {
                 bytes += body.len;
                 metas.push((stored(position.seq, &head), body));
             }
-            _ => metas.push((damaged(position.seq), BodyAt { crc: 1, ..BodyAt::default() })),
+            _ => metas.push((damaged(position.seq), BodyAt::NOWHERE)),
         }
     }
     read_bodies(file, metas, &mut |mut message, body| {
@@ -194,20 +194,20 @@ fn read_chunk(
     Ok(bytes)
 }
 
-/// A chunk's header, and the bytes of header and heads. `None` if they are damaged.
-pub(crate) fn read_heads(file: &LogFile, start: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
+/// A chunk's header and its heads. `None` if no chunk begins at `start`, or it is damaged.
+pub(crate) fn read_heads(file: &dyn File, start: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
     let mut front = vec![0; BLOCK];
-    let got = file.file.read_at(&mut front, start)?;
+    let got = file.read_at(&mut front, start)?;
     let Some(header) = ChunkHeader::read(&front[..got]) else { return Ok(None) };
-    if start + u64::from(header.len) > file.file.len()? {
+    if start + u64::from(header.len) > file.len()? {
         return Ok(None);
     }
     let len = HEADER + header.head_len as usize;
     if len > BLOCK {
-        front.extend(read_exact_at(file.file.as_ref(), len - BLOCK, start + BLOCK as u64)?);
+        front.extend(read_exact_at(file, len - BLOCK, start + BLOCK as u64)?);
     }
     front.truncate(len);
-    Ok(header.verify(&front).then_some((header, front)))
+    Ok(header.verify(&front).then(|| (header, front.split_off(HEADER))))
 }
 
 /// A message of which nothing can be believed.

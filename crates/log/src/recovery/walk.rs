@@ -1,9 +1,10 @@
 //! The walk over a file's chunks: from the first on, as long as each is valid and of the file's generation.
 
 use super::Recovery;
-use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER};
-use crate::disk::{File, read_exact_at};
+use crate::chunk::{BLOCK, ChunkHeader, ChunkKind};
+use crate::disk::File;
 use crate::files::LogFile;
+use crate::reader::read_heads;
 use narumq_model::Lsn;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -93,21 +94,8 @@ impl Recovery<'_> {
         Ok(best)
     }
 
-    /// The valid chunk at `offset` and its heads, if there is one.
+    /// This writer's valid chunk at `offset` and its heads, if there is one.
     pub(super) fn chunk_at(&self, file: &dyn File, offset: u64) -> io::Result<Option<(ChunkHeader, Vec<u8>)>> {
-        let mut block = vec![0; BLOCK];
-        if file.read_at(&mut block, offset)? < BLOCK {
-            return Ok(None);
-        }
-        let Some(header) = ChunkHeader::read(&block).filter(|h| h.writer == self.writer) else { return Ok(None) };
-        let front = HEADER + header.head_len as usize;
-        if offset + u64::from(header.len) > file.len()? {
-            return Ok(None);
-        }
-        if front > BLOCK {
-            let rest = read_exact_at(file, front - BLOCK, offset + BLOCK as u64)?;
-            block.extend_from_slice(&rest);
-        }
-        Ok(header.verify(&block).then(|| (header, block[HEADER..front].to_vec())))
+        Ok(read_heads(file, offset)?.filter(|(header, _)| header.writer == self.writer))
     }
 }
