@@ -49,7 +49,7 @@ impl Log {
         let bound = entries.iter().map(Entry::head_bound).sum::<usize>() + bodies;
         let mut latch = self.shared.latch();
         latch.reserve(bound, bodies);
-        let mut place = body.filter(|known| known.file == latch.file_id());
+        let mut place = body.filter(|known| known.file == latch.place.file.id());
         let mut lsn = Lsn(0);
         for (at, entry) in entries.iter().enumerate() {
             if entry.body.is_empty() {

@@ -76,6 +76,11 @@ impl FileUse {
         self.generation
     }
 
+    /// Number and generation: what tells this file from all others that ever were.
+    pub(crate) fn id(&self) -> (u64, u64) {
+        (self.number, self.generation)
+    }
+
     /// Bytes it may take.
     pub fn limit(&self) -> u64 {
         self.limit

@@ -94,7 +94,7 @@ impl Housekeeper {
                 self.shared.fail(format!("log files: {error}"));
                 return;
             }
-            let Some(task) = self.next(tasks).filter(|_| self.shared.ended().is_none()) else { return };
+            let Some(task) = self.next(tasks).filter(|_| self.shared.terminal().is_none()) else { return };
             result = match task {
                 Task::Stop => return,
                 Task::Sealed(file, index) => self.take(file, &index),
@@ -192,7 +192,7 @@ impl Housekeeper {
     fn watch_space(&self) -> io::Result<()> {
         if let Ok(free) = self.shared.files.disk.free_bytes() {
             let low = free < self.reserve();
-            if low && self.shared.files.spares() > 1 {
+            if low {
                 self.shared.files.drop_spares()?;
             }
             if self.shared.low_on_disk.swap(low, Ordering::AcqRel) != low {

@@ -154,12 +154,7 @@ impl Latch {
         self.bodies.buffer.extend_from_slice(body);
         self.queued += len;
         self.change_bytes += len;
-        BodyPlace { file: self.file_id(), chunk: self.index.chunks.len() as u32, offset, len, crc }
-    }
-
-    /// Number and generation of the open file.
-    pub(crate) fn file_id(&self) -> (u64, u64) {
-        (self.place.file.number(), self.place.file.generation())
+        BodyPlace { file: self.place.file.id(), chunk: self.index.chunks.len() as u32, offset, len, crc }
     }
 
     /// Appends an entry whose body, if it has one, lies in the open file already.
@@ -169,7 +164,7 @@ impl Latch {
             self.base_time = entry.time;
         }
         let head_at = self.heads.len() as u32;
-        let body = body.and_then(|body| body.seen_from(self.file_id(), &self.index.chunks));
+        let body = body.and_then(|body| body.seen_from(self.place.file.id(), &self.index.chunks));
         entry.put_head(&mut self.heads, self.base_time, body);
         let bytes = (self.heads.len() - head_at as usize) as u64;
         self.queued += bytes;

@@ -213,7 +213,7 @@ impl Log {
 
     /// Why the log has ended for good, if it has.
     pub fn terminal(&self) -> Option<&Terminal> {
-        self.shared.ended()
+        self.shared.terminal()
     }
 
     /// The log goes on elsewhere in epoch `by`: it ends here, terminally, if that is later than its own. What is durable when

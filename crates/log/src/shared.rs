@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) ending: AtomicBool,
     look_at: AtomicU64,
     telling: Mutex<()>,
-    ended: OnceLock<Terminal>,
+    terminal: OnceLock<Terminal>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
     pub(crate) reads: Mutex<Option<Sender<Request>>>,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
@@ -52,7 +52,7 @@ impl Shared {
             ending: AtomicBool::new(false),
             look_at: AtomicU64::new(0),
             telling: Mutex::new(()),
-            ended: OnceLock::new(),
+            terminal: OnceLock::new(),
             listener: OnceLock::new(),
             reads: Mutex::new(None),
             tasks: Mutex::new(None),
@@ -115,7 +115,7 @@ impl Shared {
 
     pub(crate) fn tell_durable(&self, lsn: Lsn) {
         let telling = self.telling();
-        if self.ended().is_none() && self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0 {
+        if self.terminal().is_none() && self.durable.fetch_max(lsn.0, Ordering::AcqRel) < lsn.0 {
             self.tell(&telling);
         }
     }
@@ -123,7 +123,7 @@ impl Shared {
     /// Tells the durable LSN, whatever was told last: whoever waits for the log is to look again.
     pub(crate) fn tell_again(&self) {
         let telling = self.telling();
-        if self.ended().is_none() {
+        if self.terminal().is_none() {
             self.tell(&telling);
         }
     }
@@ -142,8 +142,8 @@ impl Shared {
     /// The log ends for good: the first reason is the one that is told, and nothing is durable after it.
     pub(crate) fn end(&self, why: Terminal) {
         let _telling = self.telling();
-        if self.ended.set(why).is_ok()
-            && let (Some(listener), Some(why)) = (self.listener.get(), self.ended())
+        if self.terminal.set(why).is_ok()
+            && let (Some(listener), Some(why)) = (self.listener.get(), self.terminal())
         {
             listener.ended(why);
         }
@@ -154,8 +154,8 @@ impl Shared {
     }
 
     /// Why the log has ended for good, if it has.
-    pub(crate) fn ended(&self) -> Option<&Terminal> {
-        self.ended.get()
+    pub(crate) fn terminal(&self) -> Option<&Terminal> {
+        self.terminal.get()
     }
 
     /// A file has been sealed: its round is due.

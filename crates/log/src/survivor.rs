@@ -10,7 +10,7 @@
 //! with every file that the log goes on to.
 
 use crate::body::BodyPlace;
-use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, round_up};
+use crate::chunk::{BLOCK, HEADER, round_up};
 use crate::entry::Entry;
 use crate::files::{FileUse, LogFile};
 use crate::index::{ChunkAt, FileIndex};
@@ -82,7 +82,7 @@ impl Survivor {
             (self.first_lsn, self.base_time) = (entry.lsn, entry.time);
         }
         let (chunk, head_at) = (self.index.chunks.len() as u32, self.heads.len() as u32);
-        let file = (self.file.used.number(), self.file.used.generation());
+        let file = self.file.used.id();
         let known = known.filter(|known| known.seen_from(file, &self.index.chunks).is_some());
         let place = (!entry.body.is_empty()).then(|| {
             known.unwrap_or_else(|| {
@@ -111,24 +111,7 @@ impl Survivor {
             return Ok(());
         }
         let (bodies_off, len) = layout(self.heads.len(), self.bodies.len());
-        let body_len = self.bodies.len() as u64;
         let at = ChunkAt { block: (self.offset / BLOCK as u64) as u32, bodies_off: bodies_off as u32 };
-        let header = ChunkHeader {
-            kind: ChunkKind::Data,
-            writer: shared.options.writer,
-            epoch: shared.epoch,
-            file: self.file.used.number(),
-            generation: self.file.used.generation(),
-            number: self.index.chunks.len() as u64,
-            len: len as u32,
-            head_len: self.heads.len() as u32,
-            bodies_off: bodies_off as u32,
-            entries: self.entries,
-            first_lsn: self.first_lsn,
-            committed: shared.synced(),
-            base_time: self.base_time,
-            body_len,
-        };
         let mut raw = RawChunk {
             heads: std::mem::take(&mut self.heads),
             bodies: std::mem::replace(&mut self.bodies, Bodies::new(shared.options.chunk_bytes, Vec::new())),
@@ -137,16 +120,12 @@ impl Survivor {
             base_time: self.base_time,
             file: self.file.used.clone(),
             offset: self.offset,
-            number: header.number,
+            number: self.index.chunks.len() as u64,
             bodies_off,
             len,
         };
-        let (start, end) = raw.assemble();
-        header.write(&mut raw.bodies.buffer[start..end]);
-        self.file.file.write_at(&raw.bodies.buffer[start..end], self.offset)?;
-        shared.bytes_written.fetch_add(len as u64, Ordering::Relaxed);
+        self.offset += raw.write_to(self.file.file.as_ref(), shared)?;
         self.index.chunks.push(at);
-        self.offset += len as u64;
         Ok(())
     }
 

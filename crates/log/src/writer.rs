@@ -39,7 +39,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let (work, stop) = self.next_work();
-            if self.shared.ended().is_some() {
+            if self.shared.terminal().is_some() {
                 return;
             }
             if let Err(error) = self.handle(work, stop) {
@@ -132,32 +132,13 @@ impl Writer {
 
     fn write(&mut self, mut chunk: RawChunk) -> io::Result<()> {
         let queued = (chunk.heads.len() + chunk.bodies.len()) as u64;
-        let header = ChunkHeader {
-            kind: ChunkKind::Data,
-            writer: self.shared.options.writer,
-            epoch: self.shared.epoch,
-            file: chunk.file.number(),
-            generation: chunk.file.generation(),
-            number: chunk.number,
-            len: chunk.len as u32,
-            head_len: chunk.heads.len() as u32,
-            bodies_off: chunk.bodies_off as u32,
-            entries: chunk.entries,
-            first_lsn: chunk.first_lsn,
-            committed: self.shared.synced(),
-            base_time: chunk.base_time,
-            body_len: chunk.bodies.len() as u64,
-        };
-        let (start, end) = chunk.assemble();
-        header.write(&mut chunk.bodies.buffer[start..end]);
-        let file = self.file_for(&chunk.file)?;
-        file.file.write_at(&chunk.bodies.buffer[start..end], chunk.offset)?;
-        let behind = chunk.offset + (end - start) as u64;
+        let shared = self.shared.clone();
+        let written = chunk.write_to(self.file_for(&chunk.file)?.file.as_ref(), &shared)?;
+        let behind = chunk.offset + written;
         if behind * 2 >= chunk.file.limit() && !chunk.file.half.swap(true, Ordering::Relaxed) {
             self.shared.task(Task::Prefill);
         }
-        self.unsynced += (end - start) as u64;
-        self.shared.bytes_written.fetch_add((end - start) as u64, Ordering::Relaxed);
+        self.unsynced += written;
         self.last_written = Lsn(chunk.first_lsn.0 + u64::from(chunk.entries) - 1);
         let mut latch = self.shared.latch();
         latch.written = (chunk.file.number(), chunk.number + 1);

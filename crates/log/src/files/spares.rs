@@ -101,7 +101,12 @@ impl Files {
 
     /// Removes all spares but one: the disk is short of space.
     pub(crate) fn drop_spares(&self) -> io::Result<()> {
-        let surplus: Vec<Spare> = locked(&self.spares).drain(1..).collect();
+        // The writer may take spares at any time: there may be none left.
+        let surplus: Vec<Spare> = {
+            let mut spares = locked(&self.spares);
+            let first = spares.len().min(1);
+            spares.drain(first..).collect()
+        };
         for spare in &surplus {
             self.disk.remove(&spare.name)?;
         }

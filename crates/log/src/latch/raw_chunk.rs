@@ -9,10 +9,14 @@
 //! ```
 //! With more heads than there is room for, all of it is copied into a buffer of its own, laid out as a small one.
 
-use crate::chunk::{BLOCK, HEADER, round_up};
+use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, round_up};
+use crate::disk::File;
 use crate::files::FileUse;
+use crate::shared::Shared;
 use narumq_model::{Lsn, Time};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A closed chunk on its way to the writer thread.
 pub(crate) struct RawChunk {
@@ -70,6 +74,31 @@ pub(crate) fn layout(heads: usize, bodies: usize) -> (usize, usize) {
 }
 
 impl RawChunk {
+    /// Writes the chunk to its place, not yet synced; returns its length in bytes.
+    pub(crate) fn write_to(&mut self, file: &dyn File, shared: &Shared) -> io::Result<u64> {
+        let header = ChunkHeader {
+            kind: ChunkKind::Data,
+            writer: shared.options.writer,
+            epoch: shared.epoch,
+            file: self.file.number(),
+            generation: self.file.generation(),
+            number: self.number,
+            len: self.len as u32,
+            head_len: self.heads.len() as u32,
+            bodies_off: self.bodies_off as u32,
+            entries: self.entries,
+            first_lsn: self.first_lsn,
+            committed: shared.synced(),
+            base_time: self.base_time,
+            body_len: self.bodies.len() as u64,
+        };
+        let (start, end) = self.assemble();
+        header.write(&mut self.bodies.buffer[start..end]);
+        file.write_at(&self.bodies.buffer[start..end], self.offset)?;
+        shared.bytes_written.fetch_add((end - start) as u64, Ordering::Relaxed);
+        Ok((end - start) as u64)
+    }
+
     /// The chunk as one run of bytes, header not yet written: (buffer, start, end), start aligned to 4 KiB in memory.
     pub(crate) fn assemble(&mut self) -> (usize, usize) {
         let body_len = self.bodies.len();
