@@ -8,6 +8,7 @@ mod delayed;
 mod dispatch;
 mod doomed;
 mod expiry;
+mod held;
 mod lane;
 mod leases;
 mod moved;

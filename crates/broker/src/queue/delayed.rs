@@ -7,6 +7,7 @@
 //! They are not ready: nothing hands them over, no limit counts them, their time to live ends them when they appear. A
 //! message that can be read again is let go when too many are kept: it appears cold.
 
+use super::held::HeldMemory;
 use super::lane::Ready;
 use super::{Queue, QueueState};
 use narumq_model::{Lsn, Seq, Time};
@@ -29,8 +30,7 @@ pub(super) type DelayedAt = (Seq, Time, u64);
 pub(super) struct Delayed {
     due: BTreeSet<(Time, Seq)>,
     waiting: BTreeMap<Seq, Waiting>,
-    /// Memory of the messages kept, in bytes.
-    memory: usize,
+    memory: HeldMemory,
 }
 
 impl Delayed {
@@ -43,8 +43,9 @@ impl Delayed {
         self.due.len() as u64
     }
 
+    /// Memory of the messages kept, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.memory
+        self.memory.bytes()
     }
 
     /// When the first one becomes visible.
@@ -54,7 +55,7 @@ impl Delayed {
 
     pub(super) fn insert(&mut self, ready: Ready) {
         let message = &ready.message;
-        self.memory += message.memory();
+        self.memory.add(message);
         let (visible_at, seq, payload) = (message.visible_at, ready.seq, message.payload_len() as u64);
         let (priority, journaled) = (message.priority, ready.lsn != Lsn(0));
         self.due.insert((visible_at, seq));
@@ -71,20 +72,23 @@ impl Delayed {
         self.next().filter(|at| *at <= now)?;
         let (_, seq) = self.due.pop_first()?;
         let waiting = self.waiting.remove(&seq)?;
-        self.memory -= waiting.kept.as_ref().map_or(0, |ready| ready.message.memory());
+        if let Some(ready) = &waiting.kept {
+            self.memory.remove(&ready.message);
+        }
         Some((seq, waiting))
     }
 
     /// Lets go of messages that can be read again if more than `most` bytes are kept.
     pub(super) fn let_go(&mut self, most: usize, written: Lsn) {
-        if self.memory <= most {
+        if !self.memory.is_worth_a_look(most) {
             return;
         }
         for waiting in self.waiting.values_mut() {
             if let Some(ready) = waiting.kept.take_if(|ready| ready.lsn != Lsn(0) && ready.lsn <= written) {
-                self.memory -= ready.message.memory();
+                self.memory.remove(&ready.message);
             }
         }
+        self.memory.looked_at();
     }
 
     /// Those that lie in the log, ascending, with their priority.

@@ -7,6 +7,7 @@
 //! A message that can be read again is let go when too many are kept: should it come back, it comes back cold.
 
 use super::Mark;
+use super::held::HeldMemory;
 use super::lane::Ready;
 use super::sparse::Sparse;
 use narumq_model::{Lsn, Message, Seq, SessionId};
@@ -69,10 +70,7 @@ impl Lease {
 pub(crate) struct Leases {
     kept: Sparse<Kept>,
     bare: Sparse<Lease>,
-    /// Memory of the kept messages, in bytes.
-    memory: usize,
-    /// With so much memory they are looked at again: twice of what could not be let go when they were last.
-    look_at: usize,
+    memory: HeldMemory,
 }
 
 impl Leases {
@@ -82,14 +80,14 @@ impl Leases {
 
     /// Memory of the messages kept, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.memory
+        self.memory.bytes()
     }
 
     /// Notes that `ready` is handed over to `session`.
     #[inline]
     pub(crate) fn insert(&mut self, session: SessionId, ready: Ready) {
         let Ready { seq, lsn, message } = ready;
-        self.memory += message.memory();
+        self.memory.add(&message);
         self.kept.insert(seq, Kept { session, lsn, message });
     }
 
@@ -99,27 +97,26 @@ impl Leases {
         let Some(kept) = self.kept.take(seq, |kept| kept.session == session) else {
             return self.bare.take(seq, |lease| lease.session == session).map(|lease| (lease, None));
         };
-        self.memory -= kept.message.memory();
-        self.look_at = self.look_at.min(2 * self.memory);
+        self.memory.remove(&kept.message);
         let lease = kept.lease();
         Some((lease, Some(Ready { seq, lsn: kept.lsn, message: kept.message })))
     }
 
     /// Lets go of messages that can be read again, the first ones first, if more than `most` bytes are kept.
     pub(crate) fn let_go(&mut self, most: usize, written: Lsn) {
-        if self.memory <= most.max(self.look_at) {
+        if !self.memory.is_worth_a_look(most) {
             return;
         }
-        let Self { kept, bare, memory, .. } = self;
+        let Self { kept, bare, memory } = self;
         kept.retain(|seq, kept| {
-            let goes = *memory > KEPT && kept.lsn != Lsn(0) && kept.lsn <= written;
+            let goes = memory.bytes() > KEPT && kept.lsn != Lsn(0) && kept.lsn <= written;
             if goes {
-                *memory -= kept.message.memory();
+                memory.remove(&kept.message);
                 bare.insert(seq, kept.lease());
             }
             !goes
         });
-        self.look_at = 2 * self.memory;
+        self.memory.looked_at();
     }
 
     /// All of them, in no order.
@@ -171,6 +168,6 @@ mod tests {
             assert_eq!((lease.payload_len(), lease.journaled), (1_000, n % 10 != 0));
             assert_eq!(message.is_some(), n % 10 == 0 || n > 900);
         }
-        assert_eq!((leases.len(), leases.memory(), leases.look_at), (0, 0, 0));
+        assert_eq!((leases.len(), leases.memory()), (0, 0));
     }
 }
