@@ -9,7 +9,7 @@
 
 pub(super) mod content;
 
-use super::lane::{Lane, extend};
+use super::lane::{Lane, Ready, extend};
 use super::{Mark, Queue, QueueState};
 use crate::codec::Reader;
 use crate::core::Core;
@@ -82,9 +82,7 @@ impl QueueState {
     /// Appends the queue's State to the log, parts from before `from` anew; the queue's lock is held, and the log knows all
     /// that has gone.
     pub(crate) fn checkpoint(&mut self, queue: &Queue, core: &Core, now: Time, from: Lsn) {
-        debug_assert!(self.gone.is_empty());
-        let (root, parts) = self.snapshot().encode(self.parts.numbers());
-        self.parts.write(&core.log, &state_of(queue.id(), now), from, &root, &parts);
+        self.write(&self.snapshot(), queue, core, now, from);
     }
 
     /// Appends the State at the end of an epoch if it holds what the entries before do not tell: who may have been
@@ -93,16 +91,22 @@ impl QueueState {
         if !queue.journaled {
             return;
         }
-        let state = self.snapshot().content;
+        let state = self.snapshot();
         let suspect = |lane: &Vec<SeqRange>| lane.first().is_some_and(|r| r.first < self.suspect_below);
-        if !state.marks.is_empty() || state.lanes.iter().any(suspect) {
-            self.checkpoint(queue, core, now, Lsn(0));
+        if !state.content.marks.is_empty() || state.content.lanes.iter().any(suspect) {
+            self.write(&state, queue, core, now, Lsn(0));
         }
+    }
+
+    fn write(&mut self, state: &Snapshot, queue: &Queue, core: &Core, now: Time, from: Lsn) {
+        debug_assert!(self.gone.is_empty());
+        let (root, parts) = state.encode(self.parts.numbers());
+        self.parts.write(&core.log, &state_of(queue.id(), now), from, &root, &parts);
     }
 
     /// Which journaled messages are still there, ascending.
     pub(crate) fn journaled(&self) -> Vec<SeqRange> {
-        let mut live: Vec<SeqRange> = self.snapshot().content.lanes.into_iter().flatten().collect();
+        let mut live: Vec<SeqRange> = self.journaled_lanes().into_iter().flatten().collect();
         live.sort_unstable();
         live
     }
@@ -114,44 +118,56 @@ impl QueueState {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let mut marks: BTreeMap<Seq, Mark> = self.marks.clone();
-        let mut lanes = Vec::with_capacity(self.lanes.len());
-        for (priority, lane) in self.lanes.iter().enumerate() {
-            let (mut ranges, mut cold) = (Vec::new(), Vec::new());
-            lane.visit(
-                &mut |ready| {
-                    if ready.lsn != Lsn(0) {
-                        ranges.push(SeqRange::one(ready.seq));
-                        marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
-                    }
-                },
-                &mut |range| cold.push(range),
-            );
-            ranges.append(&mut cold);
-            let leased = self.leases.iter().filter(|(_, l)| l.journaled && self.lane_at(l.priority) == priority);
-            for (seq, lease) in leased {
-                ranges.push(SeqRange::one(seq));
-                marks.insert(seq, lease.mark());
-            }
-            let delayed = self.delayed.journaled().filter(|(p, _)| self.lane_at(*p) == priority);
-            ranges.extend(delayed.map(|(_, (seq, ..))| SeqRange::one(seq)));
-            let leaving = self.leaving.iter().filter(|(_, l)| self.lane_at(l.priority) == priority && l.lsn != Lsn(0));
-            ranges.extend(leaving.map(|(seq, _)| SeqRange::one(*seq)));
-            let damaged = self.damaged.iter().filter(|(p, _)| usize::from(*p) == priority);
-            ranges.extend(damaged.map(|(_, seq)| SeqRange::one(*seq)));
-            ranges.sort_unstable();
-            let mut joined = VecDeque::new();
-            ranges.into_iter().for_each(|range| extend(&mut joined, range));
-            lanes.push(joined.into());
-        }
-        let marks = marks.into_iter().map(|(s, m)| (s, m.redelivered, m.failures, m.hand_overs)).collect();
+        let marks = self.all_marks().into_iter().map(|(s, m)| (s, m.redelivered, m.failures, m.hand_overs)).collect();
+        let delayed = self.delayed.journaled().map(|(_, at)| at).collect();
         Snapshot {
             next_seq: self.next_seq.0,
             timed: self.timed,
             ready_bytes: (self.ready_bytes + self.leased_bytes()).saturating_sub(self.transient_bytes()),
             suspect_below: self.suspect_below.0,
-            content: Content { lanes, marks, delayed: self.delayed.journaled().map(|(_, at)| at).collect() },
+            content: Content { lanes: self.journaled_lanes(), marks, delayed },
         }
+    }
+
+    /// What is to be known of journaled messages beside what the log says of them.
+    fn all_marks(&self) -> BTreeMap<Seq, Mark> {
+        let mut marks: BTreeMap<Seq, Mark> = self.marks.clone();
+        for lane in &self.lanes {
+            let mut note = |ready: &Ready| {
+                if ready.lsn != Lsn(0) {
+                    marks.extend(Mark::of(&ready.message).map(|mark| (ready.seq, mark)));
+                }
+            };
+            lane.visit(&mut note, &mut |_| {});
+        }
+        marks.extend(self.leases.iter().filter(|(_, l)| l.journaled).map(|(seq, lease)| (seq, lease.mark())));
+        marks
+    }
+
+    /// By priority, which journaled messages are still there, ascending.
+    fn journaled_lanes(&self) -> Vec<Vec<SeqRange>> {
+        let mut lanes = Vec::with_capacity(self.lanes.len());
+        for (priority, lane) in self.lanes.iter().enumerate() {
+            let (mut ranges, mut cold) = (Vec::new(), Vec::new());
+            let mut note = |ready: &Ready| {
+                if ready.lsn != Lsn(0) {
+                    ranges.push(SeqRange::one(ready.seq));
+                }
+            };
+            lane.visit(&mut note, &mut |range| cold.push(range));
+            ranges.append(&mut cold);
+            let here = |of: u8| self.lane_at(of) == priority;
+            let leased = self.leases.iter().filter(|(_, l)| l.journaled && here(l.priority)).map(|(seq, _)| seq);
+            let delayed = self.delayed.journaled().filter(|(p, _)| here(*p)).map(|(_, (seq, ..))| seq);
+            let leaving = self.leaving.iter().filter(|(_, l)| l.lsn != Lsn(0) && here(l.priority)).map(|(seq, _)| *seq);
+            let damaged = self.damaged.iter().filter(|(p, _)| here(*p)).map(|(_, seq)| *seq);
+            ranges.extend(leased.chain(delayed).chain(leaving).chain(damaged).map(SeqRange::one));
+            ranges.sort_unstable();
+            let mut joined = VecDeque::new();
+            ranges.into_iter().for_each(|range| extend(&mut joined, range));
+            lanes.push(joined.into());
+        }
+        lanes
     }
 
     /// Body bytes of journaled messages that are not ready yet still in the log.
@@ -253,6 +269,8 @@ mod tests {
         let queue = Queue::new(definition, "/".into(), None, Seq(1), Time(1));
         let mut state = queue.lock();
         state.leaving.insert(Seq(5), Leaving { priority: 2, lsn: Lsn(9), bytes: 1 });
-        assert_eq!(state.snapshot().content.lanes, [vec![SeqRange::one(Seq(5))]]);
+        // It could not be read to be buried.
+        state.damaged.push((2, Seq(7)));
+        assert_eq!(state.journaled_lanes(), [vec![SeqRange::one(Seq(5)), SeqRange::one(Seq(7))]]);
     }
 }
