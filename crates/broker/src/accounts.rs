@@ -1,11 +1,11 @@
 //! Users and vhosts come and go, through the log.
 
-use crate::catalog::{CATALOG, Record};
+use crate::catalog::Record;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, UserError};
 use crate::{Broker, User};
-use narumq_log::{Entry, Kind};
+use narumq_log::Kind;
 use narumq_model::limits::NAME_BYTES_MAX;
 use narumq_model::{Lsn, Name};
 use std::fmt;
@@ -54,14 +54,14 @@ impl Broker {
                 account
             }
         };
-        Ok(self.log_user(Kind::Define, &account, turn))
+        Ok(self.log_record(Kind::Define, &Record::user(&account), turn))
     }
 
     /// Deletes a user; `None` if there is none.
     pub fn delete_user(&self, name: &str, turn: &mut Turn) -> Option<Lsn> {
         let _catalog = self.catalog_lock();
         let account = self.users.write().unwrap_or_else(PoisonError::into_inner).remove(name)?;
-        Some(self.log_user(Kind::Delete, &account, turn))
+        Some(self.log_record(Kind::Delete, &Record::user(&account), turn))
     }
 
     /// A user by name.
@@ -104,16 +104,5 @@ impl Broker {
         }
         self.vhosts.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Some(self.log_record(Kind::Delete, &Record::Vhost(name.into()), turn))
-    }
-
-    fn log_user(&self, kind: Kind, account: &Account, turn: &Turn) -> Lsn {
-        let mut opaque = Vec::new();
-        account.encode(&mut opaque);
-        self.log_record(kind, &Record::User(account.name().clone(), opaque), turn)
-    }
-
-    fn log_record(&self, kind: Kind, record: &Record, turn: &Turn) -> Lsn {
-        let entry = Entry::new(kind, CATALOG, turn.now);
-        self.note_catalog(self.core.log.append(&entry.with_data(&record.encode())).lsn)
     }
 }

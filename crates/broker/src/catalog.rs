@@ -15,6 +15,7 @@ mod definitions;
 
 use crate::codec::{Reader, put_name};
 use crate::parts::{INLINE_MAX, PART_MAX, hash};
+use crate::users::Account;
 use definitions::{put_binding, put_exchange, put_queue, read_binding, read_exchange, read_queue};
 use narumq_log::varint;
 use narumq_model::{BindingDefinition, ExchangeDefinition, Name, ObjectId, QueueDefinition};
@@ -33,6 +34,13 @@ pub(crate) enum Record {
 }
 
 impl Record {
+    /// A user's.
+    pub(crate) fn user(account: &Account) -> Self {
+        let mut opaque = Vec::new();
+        account.encode(&mut opaque);
+        Record::User(account.name().clone(), opaque)
+    }
+
     /// The data of its `Define`.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();

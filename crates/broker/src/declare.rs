@@ -21,8 +21,10 @@ pub enum Declared<T> {
 }
 
 impl Broker {
-    fn log_catalog(&self, kind: Kind, record: &Record, turn: &Turn) -> Lsn {
-        self.core.log.append(&Entry::new(kind, CATALOG, turn.now).with_data(&record.encode())).lsn
+    /// Logs a change of the catalog and notes it as the last one; the catalog lock is held.
+    pub(crate) fn log_record(&self, kind: Kind, record: &Record, turn: &Turn) -> Lsn {
+        let entry = Entry::new(kind, CATALOG, turn.now);
+        self.note_catalog(self.core.log.append(&entry.with_data(&record.encode())).lsn)
     }
 
     fn changed(&self) {

@@ -30,11 +30,7 @@ impl Broker {
         }
         self.changed();
         if outlives {
-            return Ok(self.note_catalog(self.log_catalog(
-                Kind::Define,
-                &Record::Binding(vhost.name().clone(), binding),
-                turn,
-            )));
+            return Ok(self.log_record(Kind::Define, &Record::Binding(vhost.name().clone(), binding), turn));
         }
         Ok(Lsn(0))
     }
@@ -59,7 +55,7 @@ impl Broker {
         let mut lsn = Lsn(0);
         if outlives {
             let record = Record::Binding(vhost.name().clone(), binding.clone());
-            lsn = self.note_catalog(self.log_catalog(Kind::Delete, &record, turn));
+            lsn = self.log_record(Kind::Delete, &record, turn);
         }
         if bare {
             lsn = lsn.max(self.remove_exchange(vhost, &mut state, &binding.source, turn));

@@ -61,7 +61,7 @@ impl Broker {
         let mut lsn = Lsn(0);
         if definition.durable {
             let record = Record::Exchange(vhost.name().clone(), definition.as_ref().clone());
-            lsn = self.note_catalog(self.log_catalog(Kind::Define, &record, turn));
+            lsn = self.log_record(Kind::Define, &record, turn);
         }
         state.add_exchange(definition.clone(), false);
         self.changed();
@@ -96,7 +96,7 @@ impl Broker {
             let Some(exchange) = state.exchanges.remove(&name) else { continue };
             if exchange.definition.durable && !exchange.given {
                 let record = Record::Exchange(vhost.name().clone(), exchange.definition.as_ref().clone());
-                lsn = self.note_catalog(self.log_catalog(Kind::Delete, &record, turn));
+                lsn = self.log_record(Kind::Delete, &record, turn);
             }
             doomed.extend(state.unbind_all(&Destination::Exchange(name)));
         }

@@ -71,7 +71,7 @@ impl Broker {
         let mut lsn = Lsn(0);
         if queue.journaled {
             let record = Record::Queue(vhost.name().clone(), queue.definition.clone());
-            lsn = self.note_catalog(self.log_catalog(Kind::Define, &record, turn));
+            lsn = self.log_record(Kind::Define, &record, turn);
         }
         if let Some(owner) = owner {
             self.own(owner, queue.clone());
@@ -144,7 +144,7 @@ impl Broker {
             let mut lsn = Lsn(0);
             if queue.journaled {
                 let record = Record::Queue(vhost.name().clone(), queue.definition.clone());
-                lsn = self.note_catalog(self.log_catalog(Kind::Delete, &record, turn));
+                lsn = self.log_record(Kind::Delete, &record, turn);
             }
             inner.clear(queue, lsn, &self.core, turn);
             let told: Vec<_> = inner.consumers.drain().map(|c| (c.spec.session, c.spec.key)).collect();

@@ -2,12 +2,12 @@
 
 use super::found::Found;
 use crate::Broker;
-use crate::catalog::{CATALOG, Record};
+use crate::catalog::Record;
 use crate::queue::Queue;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
-use narumq_log::{Ended, Entry, Kind};
+use narumq_log::{Ended, Kind};
 use narumq_model::{Name, ObjectId, Seq};
 use std::sync::{Arc, PoisonError};
 
@@ -24,16 +24,12 @@ impl Broker {
         }
         if self.vhost(&self.settings.default_vhost).is_none() {
             self.enter_vhost(self.settings.default_vhost.clone());
-            let record = Record::Vhost(self.settings.default_vhost.clone());
-            self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
+            self.log_record(Kind::Define, &Record::Vhost(self.settings.default_vhost.clone()), turn);
         }
         if users.iter().len() == 0 {
             users = Users::with_guest(self.settings.salt);
             for account in users.iter() {
-                let mut opaque = Vec::new();
-                account.encode(&mut opaque);
-                let record = Record::User(account.name().clone(), opaque);
-                self.core.log.append(&Entry::new(Kind::Define, CATALOG, turn.now).with_data(&record.encode()));
+                self.log_record(Kind::Define, &Record::user(account), turn);
             }
         }
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;

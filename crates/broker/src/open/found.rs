@@ -83,7 +83,7 @@ impl Recover for Found {
                 self.state(lsn, head);
                 Some(())
             }
-            Kind::Define | Kind::Delete if lsn > self.covered => self.catalog(entry, lsn),
+            Kind::Define | Kind::Delete if lsn > self.covered => self.catalog(entry),
             Kind::Define | Kind::Delete | Kind::EpochStart | Kind::EpochEnd | Kind::RoundDone => Some(()),
             _ => None,
         };
@@ -119,7 +119,7 @@ impl Found {
         Some(())
     }
 
-    fn catalog(&mut self, entry: &Entry<'_>, _lsn: Lsn) -> Option<()> {
+    fn catalog(&mut self, entry: &Entry<'_>) -> Option<()> {
         let record = Record::decode(entry.data)?;
         let id = match &record {
             Record::Exchange(_, exchange) => exchange.id.0,

@@ -4,7 +4,7 @@ use crate::Broker;
 use crate::catalog::{CATALOG, Record, encode_state};
 use crate::core::Core;
 use crate::parts::state_of;
-use crate::queue::Queue;
+use crate::queue::{Queue, QueueState};
 use crate::turn::Turn;
 use bytes::Bytes;
 use narumq_log::{FileUse, Listener, ReadDone, Terminal};
@@ -19,10 +19,32 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn queue(&self, object: ObjectId) -> Option<(Arc<Core>, Arc<Queue>)> {
+    /// A turn of this queue, if it is there: what follows from it is done, too.
+    fn turn_of(&self, object: ObjectId, step: impl FnOnce(&mut QueueState, &Arc<Queue>, &Core, &mut Turn)) {
+        let (Some(core), Some(broker)) = (self.core.upgrade(), self.broker()) else { return };
+        let Some(queue) = core.queue(object) else { return };
+        let mut turn = Turn::new(core.time(), None);
+        {
+            let mut state = queue.lock();
+            if !state.deleted {
+                step(&mut state, &queue, &core, &mut turn);
+            }
+        }
+        broker.after(&mut turn);
+        broker.end_turn(&mut turn);
+    }
+
+    /// This queue, if it is there, once the log has been told of all that has gone: what the log asks for and tells is
+    /// about the rest.
+    fn settled<T>(&self, object: ObjectId, look: impl FnOnce(&mut QueueState, &Queue, &Core) -> T) -> Option<T> {
         let core = self.core.upgrade()?;
         let queue = core.queue(object)?;
-        Some((core, queue))
+        let mut state = queue.lock();
+        if state.deleted {
+            return None;
+        }
+        state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
+        Some(look(&mut state, &queue, &core))
     }
 
     fn broker(&self) -> Option<Arc<Broker>> {
@@ -38,29 +60,11 @@ impl Listener for Told {
     }
 
     fn read_done(&self, done: ReadDone) {
-        let (Some((core, queue)), Some(broker)) = (self.queue(done.object), self.broker()) else { return };
-        let mut turn = Turn::new(core.time(), None);
-        {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.read_done(&queue, &core, &mut turn, done);
-            }
-        }
-        broker.after(&mut turn);
-        broker.end_turn(&mut turn);
+        self.turn_of(done.object, |state, queue, core, turn| state.read_done(queue, core, turn, done));
     }
 
     fn scratch_done(&self, object: ObjectId, offset: u64, bytes: Result<Bytes, String>) {
-        let (Some((core, queue)), Some(broker)) = (self.queue(object), self.broker()) else { return };
-        let mut turn = Turn::new(core.time(), None);
-        {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.scratch_done(&queue, &core, &mut turn, offset, bytes);
-            }
-        }
-        broker.after(&mut turn);
-        broker.end_turn(&mut turn);
+        self.turn_of(object, |state, queue, core, turn| state.scratch_done(queue, core, turn, offset, bytes));
     }
 
     fn ended(&self, why: &Terminal) {
@@ -76,37 +80,18 @@ impl Listener for Told {
         let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
         if object == CATALOG {
             broker.checkpoint_catalog(core.time(), from);
-        } else if let Some(queue) = core.queue(object) {
-            let mut state = queue.lock();
-            if !state.deleted {
-                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-                state.checkpoint(&queue, &core, core.time(), from);
-            }
+        } else {
+            self.settled(object, |state, queue, core| state.checkpoint(queue, core, core.time(), from));
         }
         true
     }
 
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
-        self.queue(object).map_or_else(Vec::new, |(core, queue)| {
-            let mut state = queue.lock();
-            if state.deleted {
-                return Vec::new();
-            }
-            // Whoever asks relies on the log for what is not wanted any more.
-            state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-            state.live_in(file)
-        })
+        self.settled(object, |state, _, _| state.live_in(file)).unwrap_or_default()
     }
 
     fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
-        if let Some((core, queue)) = self.queue(object) {
-            let mut state = queue.lock();
-            if !state.deleted {
-                // What is gone counts in its file until the log is told.
-                state.log_gone(&queue, &core, &mut Turn::new(core.time(), None));
-                state.moved(from, to, spans);
-            }
-        }
+        self.settled(object, |state, _, _| state.moved(from, to, spans));
     }
 }
 
@@ -116,9 +101,7 @@ impl Broker {
         let mut catalog = self.catalog_lock();
         let mut records = Vec::new();
         for account in self.users.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            let mut opaque = Vec::new();
-            account.encode(&mut opaque);
-            records.push(Record::User(account.name().clone(), opaque));
+            records.push(Record::user(account));
         }
         for vhost in self.vhosts() {
             let name = vhost.name();
