@@ -1,8 +1,8 @@
 //! Exchanges, bindings, queues and cursors over the log; synchronous, with `now` as an argument.
 //!
 //! [`Broker`] is shared by reference between the workers; no call blocks on the disk. What must wait for it gets an
-//! [`Lsn`] to wait for. Locks, in this order: one queue's spade → catalog → vhosts → one vhost → queues ascending by id → append latch →
-//! mailbox.
+//! [`Lsn`] to wait for. Locks, in this order: one queue's spade → catalog → vhosts → one vhost → queues ascending by
+//! id → append latch → mailbox.
 #![forbid(unsafe_code)]
 
 mod accounts;
@@ -220,6 +220,11 @@ impl Broker {
     /// Bytes written to the log's files since the start, prefilling left out.
     pub fn log_bytes_written(&self) -> u64 {
         self.core.log.bytes_written()
+    }
+
+    /// Reads of the disk that are under way.
+    pub fn reading(&self) -> u64 {
+        self.core.log.reading()
     }
 
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.

@@ -139,9 +139,19 @@ impl Log {
 
     /// Asks for messages that are on the disk; the listener gets the answer.
     pub fn read(&self, request: ReadRequest) {
+        self.ask(Request::Messages(request));
+    }
+
+    fn ask(&self, request: Request) {
         if let Some(reads) = lock(&self.shared.reads).as_ref() {
-            let _ = reads.send(Request::Messages(request));
+            self.shared.reading.fetch_add(1, Ordering::AcqRel);
+            let _ = reads.send(request);
         }
+    }
+
+    /// Reads asked for that the listener has not been told of yet.
+    pub fn reading(&self) -> u64 {
+        self.shared.reading.load(Ordering::Acquire)
     }
 
     /// A file without a name on the log's disk: gone when it is dropped or the process ends.
@@ -151,9 +161,7 @@ impl Log {
 
     /// Reads a piece of a scratch file on the reader thread; the listener gets it.
     pub fn read_scratch(&self, read: ScratchRead) {
-        if let Some(reads) = lock(&self.shared.reads).as_ref() {
-            let _ = reads.send(Request::Scratch(read));
-        }
+        self.ask(Request::Scratch(read));
     }
 
     /// Reads on the caller's thread.

@@ -14,6 +14,7 @@ use locate::locate;
 use narumq_model::{FormatId, ObjectId, Seq, SeqRange, Time};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 /// A wish for messages of one queue out of one file.
@@ -106,6 +107,7 @@ pub(crate) fn run(shared: &Shared, requests: &Receiver<Request>) {
                 listener.scratch_done(read.object, read.offset, bytes.map_err(|e| e.to_string()));
             }
         }
+        shared.reading.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     terminal: OnceLock<Terminal>,
     pub(crate) listener: OnceLock<Arc<dyn Listener>>,
     pub(crate) reads: Mutex<Option<Sender<Request>>>,
+    /// Reads asked for whose answer has not been given yet.
+    pub(crate) reading: AtomicU64,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
 }
 
@@ -55,6 +57,7 @@ impl Shared {
             terminal: OnceLock::new(),
             listener: OnceLock::new(),
             reads: Mutex::new(None),
+            reading: AtomicU64::new(0),
             tasks: Mutex::new(None),
         }
     }

@@ -206,17 +206,24 @@ impl Driver {
     }
 
     /// The consumers of a session end.
-    fn cancel_all(&mut self, session: u32) {
+    fn cancel_all(&mut self, session: u32) -> Result<(), String> {
         let of_session = |q: &model::Queue| {
             q.consumers.iter().filter(|c| c.session == session).map(|c| (q.uid, c.key)).collect::<Vec<_>>()
         };
         let consumers: Vec<(u64, u32)> = self.world.queues.iter().flat_map(of_session).collect();
-        consumers.into_iter().for_each(|(uid, key)| self.cancel_one(uid, session, key));
+        for (uid, key) in consumers {
+            self.cancel_one(uid, session, key);
+            if self.cold {
+                // Who is served alone after it gets what is read before it goes, too.
+                self.compare()?;
+            }
+        }
+        Ok(())
     }
 
     /// The connection goes: its consumers end, what it holds fails, its queues go.
     fn disconnect(&mut self, session: u32) -> Result<(), String> {
-        self.cancel_all(session);
+        self.cancel_all(session)?;
         let all = Settle { which: 0, count: usize::MAX, how: Outcome::Fail };
         while let Some(held) = self.take_held(&all, Some(session)) {
             let (uid, seqs) = (held[0].uid, held.iter().map(|h| h.seq).collect::<Vec<_>>());
@@ -230,7 +237,7 @@ impl Driver {
 
     /// The connection is gone: its consumers end, what it holds comes back, its queues go.
     fn vanish(&mut self, session: u32) -> Result<(), String> {
-        self.cancel_all(session);
+        self.cancel_all(session)?;
         let uids: Vec<u64> = self.world.queues.iter().map(|q| q.uid).collect();
         for uid in uids {
             // What came back first may have moved on and taken a queue along.

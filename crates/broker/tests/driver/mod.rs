@@ -152,7 +152,8 @@ impl Driver {
         act(self).map_err(|why| format!("{op:?}: {why}"))
     }
 
-    /// Compares, waiting for the disk where something may come from it.
+    /// Compares, waiting for the disk where something may come from it: until all that it was asked for is there, so that
+    /// nothing happens between two things that the model does in one order.
     pub fn compare(&mut self) -> Result<(), String> {
         if !self.cold {
             return self.compare_now();
@@ -160,6 +161,9 @@ impl Driver {
         // Rests without news are counted, not time: a pause of the whole machine is no failure.
         let mut rests = self.patience.as_millis() / REST.as_millis();
         loop {
+            while self.rig().broker.reading() > 0 {
+                std::thread::yield_now();
+            }
             let said = self.compare_now();
             if said.is_ok() || rests == 0 {
                 return said;
