@@ -2,15 +2,14 @@
 
 use crate::Broker;
 use crate::core::lock;
-use crate::queue::admit::enqueue;
-use crate::queue::{Dead, Queue, QueueState};
+use crate::publish::{Locked, push_all};
+use crate::queue::{Dead, Queue};
 use crate::route::{RouteQuery, Targets, route};
 use crate::turn::Turn;
 use bytes::Bytes;
-use narumq_log::{Entry, Kind};
 use narumq_model::{Death, DeathReason, Envelope, Headers, Lsn, Message, ObjectId, Seq, Time};
 use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 impl Broker {
     /// What a call owes before it returns: the dead are buried, unused queues deleted. Burying may kill in turn.
@@ -26,8 +25,9 @@ impl Broker {
         }
     }
 
-    /// Buries what died in `queue`, in order, up to this number. Whatever thread takes one of the dead has buried it before another takes the
-    /// next one; what another thread buries of those of this turn is buried when this returns.
+    /// Buries what died in `queue`, in order, up to this number. Whatever thread takes one of the dead has buried it
+    /// before another takes the next one; what another thread buries of those of this turn is buried when this
+    /// returns.
     fn bury_through(&self, queue: &Arc<Queue>, number: u64, turn: &mut Turn) {
         let _spade = lock(&queue.spade);
         loop {
@@ -83,15 +83,13 @@ impl Broker {
     ) {
         let mut queues: BTreeMap<ObjectId, &Arc<Queue>> = targets.iter().map(|q| (q.id(), q)).collect();
         queues.insert(source.id(), source);
-        let mut locked: BTreeMap<ObjectId, (&Arc<Queue>, MutexGuard<'_, QueueState>)> =
+        let mut locked: BTreeMap<ObjectId, Locked<'_>> =
             queues.into_iter().map(|(id, queue)| (id, (queue, queue.lock()))).collect();
-        let mut removed = None;
         if let Some(seq) = seq {
             let Some((_, state)) = locked.get_mut(&source.id()) else { return };
             if state.deleted || !state.leave(seq) {
                 return;
             }
-            removed = state.gone_as_entry();
         }
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
         for target in targets {
@@ -102,30 +100,14 @@ impl Broker {
                 copies.push((target.id(), state.take_seq(), copy));
             }
         }
-        let journals = |id: &ObjectId, copy: &Message| locked.get(id).is_some_and(|(q, _)| q.journals(copy));
-        let journaled: Vec<_> = copies.iter().filter(|(id, _, copy)| journals(id, copy)).collect();
-        let mut datas = vec![Vec::new(); journaled.len()];
-        let mut entries = Vec::with_capacity(journaled.len() + 1);
-        entries.extend(removed.iter().map(|data| Entry::new(Kind::Remove, source.id(), turn.now).with_data(data)));
-        for ((id, seq, copy), data) in journaled.iter().zip(&mut datas) {
-            entries.push(enqueue(*id, *seq, &[], copy, turn.now, data));
-        }
-        let appended = (!entries.is_empty()).then(|| self.core.log.append_group(&entries));
-        let lies: Vec<_> = journaled.iter().map(|(id, seq, _)| (*id, *seq)).collect();
+        let lsn = self.log_together(&mut locked, &copies, turn);
         if let Some((_, state)) = locked.get_mut(&source.id()) {
-            let lsn = appended.map_or(Lsn(0), |appended| appended.lsn);
-            state.gone_is_logged(lsn, &self.core);
             state.buried(lsn, &self.core, turn);
         }
-        for (id, seq) in lies {
-            if let (Some((_, state)), Some(appended)) = (locked.get_mut(&id), appended) {
-                state.lies_in(&self.core, seq, appended.file);
-            }
-        }
-        for (id, seq, copy) in copies {
+        let entered: Vec<ObjectId> = copies.iter().map(|(id, ..)| *id).collect();
+        push_all(&mut locked, copies, lsn);
+        for id in entered {
             if let Some((queue, state)) = locked.get_mut(&id) {
-                let lsn = appended.filter(|_| queue.journals(&copy)).map_or(Lsn(0), |a| a.lsn);
-                state.push(seq, lsn, copy);
                 state.settle_in(queue, &self.core, turn);
             }
         }

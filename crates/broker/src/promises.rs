@@ -1,8 +1,8 @@
 //! Entries of the log that answers may not speak of yet, although they are durable.
 //!
-//! A rejected message that must be read before it can be buried is buried after the call that rejected it. The answer to that
-//! call waits for an entry of its own; it is held back here, and with it all that comes behind it, until the burial is
-//! durable.
+//! A rejected message that must be read before it can be buried is buried after the call that rejected it. The answer
+//! to that call waits for an entry of its own; it is held back here, and with it all that comes behind it, until the
+//! burial is durable.
 //!
 //! ```text
 //! log      … 70 │ 71 rejected │ 72 │ 73 │ 74 buried │ 75 …

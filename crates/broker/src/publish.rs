@@ -44,7 +44,8 @@ pub struct TxPublish {
     pub message: Message,
 }
 
-type Locked<'a> = (&'a Arc<Queue>, MutexGuard<'a, queue::QueueState>);
+/// A queue and its state.
+pub(crate) type Locked<'a> = (&'a Arc<Queue>, MutexGuard<'a, queue::QueueState>);
 
 impl Broker {
     /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
@@ -131,8 +132,8 @@ impl Broker {
         lsn
     }
 
-    /// Settles and publishes as one group: after a crash all of it holds, or nothing. What is rejected and has somewhere to go
-    /// moves there behind the group, one by one; the LSN covers that, too.
+    /// Settles and publishes as one group: after a crash all of it holds, or nothing. What is rejected and has
+    /// somewhere to go moves there behind the group, one by one; the LSN covers that, too.
     pub fn transact(
         &self,
         settles: Vec<TxSettle>,
@@ -173,13 +174,8 @@ impl Broker {
                 copies.push((target.id(), state.take_seq(), copy));
             }
         }
-        published.lsn = self.log_transaction(&mut locked, &copies, turn);
-        for (id, seq, copy) in copies {
-            if let Some((queue, state)) = locked.get_mut(&id) {
-                let lsn = if queue.journals(&copy) { published.lsn } else { Lsn(0) };
-                state.push(seq, lsn, copy);
-            }
-        }
+        published.lsn = self.log_together(&mut locked, &copies, turn);
+        push_all(&mut locked, copies, published.lsn);
         locked.values_mut().for_each(|(queue, state)| state.settle_in(queue, &self.core, turn));
         drop(locked);
         self.after(turn);
@@ -187,7 +183,9 @@ impl Broker {
         published
     }
 
-    fn log_transaction(
+    /// Logs what has gone from these queues and what comes into them as one group; returns its LSN, `Lsn(0)` if there is
+    /// nothing to log.
+    pub(crate) fn log_together(
         &self,
         locked: &mut BTreeMap<ObjectId, Locked<'_>>,
         copies: &[(ObjectId, Seq, Message)],
@@ -218,6 +216,16 @@ impl Broker {
             }
         }
         appended.lsn
+    }
+}
+
+/// Takes copies that were logged by entry `lsn`, as far as they are journaled, into their queues.
+pub(crate) fn push_all(locked: &mut BTreeMap<ObjectId, Locked<'_>>, copies: Vec<(ObjectId, Seq, Message)>, lsn: Lsn) {
+    for (id, seq, copy) in copies {
+        if let Some((queue, state)) = locked.get_mut(&id) {
+            let lsn = if queue.journals(&copy) { lsn } else { Lsn(0) };
+            state.push(seq, lsn, copy);
+        }
     }
 }
 

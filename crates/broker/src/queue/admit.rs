@@ -122,8 +122,8 @@ impl QueueState {
 }
 
 impl Queue {
-    /// What the queue makes of a message before it takes it: its time to live here, when it becomes visible. Its priority stays what it was, for
-    /// where it may go from here; above the queue's highest it counts as that.
+    /// What the queue makes of a message before it takes it: its time to live here, when it becomes visible. Its
+    /// priority stays what it was, for where it may go from here; above the queue's highest it counts as that.
     #[inline]
     pub(crate) fn prepare(&self, message: &mut Message, now: Time) {
         let policy = &self.definition.policy;

@@ -3,10 +3,10 @@
 //! ```text
 //! front ─► [seq 7, expired, message] [seq 3, rejected, to be read] [refused, message] ◄─ back
 //! ```
-//! Whoever holds the queue's spade takes them from the front and buries them; so they arrive in the order in which they died,
-//! whatever thread did it. Rejected messages that are no longer in memory must be read first; those that died behind them
-//! wait, too. Until a message is buried it lies in the log under this queue: what settles it waits for that (see
-//! `promises.rs`).
+//! Whoever holds the queue's spade takes them from the front and buries them; so they arrive in the order in which
+//! they died, whatever thread did it. Rejected messages that are no longer in memory must be read first; those that
+//! died behind them wait, too. Until a message is buried it lies in the log under this queue: what settles it waits
+//! for that (see `promises.rs`).
 
 use super::lane::{Ready, extend};
 use super::leases::Lease;

@@ -97,8 +97,8 @@ impl QueueState {
         lsn
     }
 
-    /// The log has been told what has gone, by entry `lsn`: only now is it unwanted in its files, which may be written over once the
-    /// entries so far are durable.
+    /// The log has been told what has gone, by entry `lsn`: only now is it unwanted in its files, which may be
+    /// written over once the entries so far are durable.
     pub(crate) fn gone_is_logged(&mut self, lsn: Lsn, core: &Core) {
         self.told_at = self.told_at.max(lsn);
         let mut emptied = false;
@@ -128,8 +128,9 @@ impl QueueState {
         true
     }
 
-    /// Drops every message that is ready or not visible yet; returns how many there were and the LSN that makes it durable, and all that went before
-    /// it: the answer says that the queue is empty. What is cold goes by the range, whatever it spans.
+    /// Drops every message that is ready or not visible yet; returns how many there were and the LSN that makes it
+    /// durable, and all that went before it: the answer says that the queue is empty. What is cold goes by the range,
+    /// whatever it spans.
     pub(crate) fn purge(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) -> (u64, Lsn) {
         let count = self.ready + self.delayed.len();
         self.gone.bytes += self.ready_bytes.saturating_sub(self.transient_bytes());

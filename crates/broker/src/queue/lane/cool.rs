@@ -13,8 +13,8 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 impl Lane {
     /// Lets go of messages in memory that can be read again, until at most `keep` bytes stand at the front and what is
-    /// behind them is cold, transient or not yet written, or about `most` bytes are freed. `gone` sees each message before it
-    /// goes. Returns the bytes freed.
+    /// behind them is cold, transient or not yet written, or about `most` bytes are freed. `gone` sees each message
+    /// before it goes. Returns the bytes freed.
     pub(crate) fn chill(&mut self, keep: usize, written: Lsn, most: usize, gone: &mut dyn FnMut(&Ready)) -> usize {
         let before = self.memory;
         if self.stretches.len() == 1
