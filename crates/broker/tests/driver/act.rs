@@ -44,7 +44,7 @@ impl Driver {
             Op::Burst(publish, count) => (0..*count).try_for_each(|_| {
                 self.publish(publish)?;
                 // The dead that must be read come behind this one and before the next.
-                if self.cold { self.compare() } else { Ok(()) }
+                self.let_come()
             }),
             Op::Flood(slot, count) => self.flood(*slot, *count),
             Op::Consume(consume) => self.consume(consume),
@@ -194,10 +194,8 @@ impl Driver {
         let of = |q: &model::Queue| q.consumers.iter().any(|c| c.session == session);
         let uids: Vec<u64> = self.world.queues.iter().filter(|q| of(q)).map(|q| q.uid).collect();
         for uid in uids {
-            if self.cold {
-                // Queues share the session's credit: what one reads comes before another gets its share.
-                self.compare()?;
-            }
+            // Queues share the session's credit: what one reads comes before another gets its share.
+            self.let_come()?;
             let Some(handle) = self.handles.get(&uid).cloned() else { continue };
             self.rig().turn(|rig, turn| rig.broker.resume(&handle, turn));
             self.world.resume(uid);
@@ -213,10 +211,8 @@ impl Driver {
         let consumers: Vec<(u64, u32)> = self.world.queues.iter().flat_map(of_session).collect();
         for (uid, key) in consumers {
             self.cancel_one(uid, session, key);
-            if self.cold {
-                // Who is served alone after it gets what is read before it goes, too.
-                self.compare()?;
-            }
+            // Who is served alone after it gets what is read before it goes, too.
+            self.let_come()?;
         }
         Ok(())
     }
@@ -230,6 +226,7 @@ impl Driver {
             let handle = self.handles[&uid].clone();
             self.rig().settle(&handle, Self::session(session), None, &seqs, all.how);
             self.world.settle(session, &(uid, None, held.iter().map(|h| h.place).collect(), all.how));
+            self.let_come()?;
         }
         self.close_session(session);
         Ok(())
@@ -245,6 +242,7 @@ impl Driver {
                 let handle = self.handles[&uid].clone();
                 self.rig().turn(|rig, turn| rig.broker.take_back(&handle, Self::session(session), turn));
                 self.world.take_back(session, uid);
+                self.let_come()?;
             }
         }
         self.held.retain(|held| held.session != session);

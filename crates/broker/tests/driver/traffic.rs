@@ -128,10 +128,8 @@ impl Driver {
                 len: 18 << 10,
             };
             last = last.max(self.publish_one(&publish)?);
-            if self.cold {
-                // What is too much and must be read dies before the next is published.
-                self.compare()?;
-            }
+            // What is too much and must be read dies before the next is published.
+            self.let_come()?;
         }
         self.rig().durable(last);
         // What is on the disk now may go at the next step.
