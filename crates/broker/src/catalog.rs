@@ -4,6 +4,7 @@
 //! Define / Delete entry of object 1, data:   u8 tag | fields
 //!   1 vhost     name                          2 user      name | opaque
 //!   3 exchange  vhost | definition            4 queue     vhost | definition          5 binding   vhost | definition
+//!   6 topic     vhost | definition            7 group     vhost | definition          8 producers "" | varint next id
 //! State of object 1:  u8 version = 2 | varint next object id | records
 //!   part:             records
 //!   records:          varint count, then per record: varint len, data of its Define
@@ -12,13 +13,17 @@
 //! them as parts 32 to 63. That number changes when parts become too large or too small.
 
 mod definitions;
+mod topics;
 
 use crate::codec::{Reader, put_name};
 use crate::parts::{INLINE_MAX, PART_MAX, hash};
 use crate::users::Account;
 use definitions::{put_binding, put_exchange, put_queue, read_binding, read_exchange, read_queue};
 use narumq_log::varint;
-use narumq_model::{BindingDefinition, ExchangeDefinition, Name, ObjectId, QueueDefinition};
+use narumq_model::{
+    BindingDefinition, ExchangeDefinition, GroupDefinition, Name, ObjectId, QueueDefinition, TopicDefinition,
+};
+use topics::{put_group, put_topic, read_group, read_topic};
 
 /// The catalog's own object id.
 pub(crate) const CATALOG: ObjectId = ObjectId(1);
@@ -31,6 +36,10 @@ pub(crate) enum Record {
     Exchange(Name, ExchangeDefinition),
     Queue(Name, QueueDefinition),
     Binding(Name, BindingDefinition),
+    Topic(Name, TopicDefinition),
+    Group(Name, GroupDefinition),
+    /// Ids of producers below this one may have been given.
+    Producers(u64),
 }
 
 impl Record {
@@ -69,6 +78,21 @@ impl Record {
                 put_name(&mut out, vhost);
                 put_binding(&mut out, binding);
             }
+            Record::Topic(vhost, topic) => {
+                out.push(6);
+                put_name(&mut out, vhost);
+                put_topic(&mut out, topic);
+            }
+            Record::Group(vhost, group) => {
+                out.push(7);
+                put_name(&mut out, vhost);
+                put_group(&mut out, group);
+            }
+            Record::Producers(next) => {
+                out.push(8);
+                put_name(&mut out, "");
+                varint::put(&mut out, *next);
+            }
         }
         out
     }
@@ -84,6 +108,9 @@ impl Record {
             3 => Record::Exchange(first, read_exchange(&mut reader)?),
             4 => Record::Queue(first, read_queue(&mut reader)?),
             5 => Record::Binding(first, read_binding(&mut reader)?),
+            6 => Record::Topic(first, read_topic(&mut reader)?),
+            7 => Record::Group(first, read_group(&mut reader)?),
+            8 => Record::Producers(reader.number()?),
             _ => return None,
         })
     }
@@ -95,6 +122,9 @@ impl Record {
             Record::User(name, _) => keyed(2, "", name),
             Record::Exchange(vhost, exchange) => keyed(3, vhost, &exchange.name),
             Record::Queue(vhost, queue) => keyed(4, vhost, &queue.name),
+            Record::Topic(vhost, topic) => keyed(6, vhost, &topic.name),
+            Record::Group(vhost, group) => keyed(7, vhost, &group.name),
+            Record::Producers(_) => vec![8],
         }
     }
 }
@@ -201,6 +231,9 @@ mod tests {
             Record::Queue("/".into(), queue),
             Record::Exchange("/".into(), exchange),
             Record::Binding("/".into(), binding),
+            Record::Topic("/".into(), topics::sample()),
+            Record::Group("/".into(), GroupDefinition { id: ObjectId(77), name: "g".into() }),
+            Record::Producers(4_000),
         ]
     }
 

@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         self.list(|r| Some((r.shared()?, r.value(depth)?))).map(Headers)
     }
 
-    fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
         let taken = self.bytes.get(self.at..self.at + N)?.try_into().ok()?;
         self.at += N;
         Some(taken)

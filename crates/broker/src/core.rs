@@ -5,6 +5,7 @@ use crate::event::Mailboxes;
 use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
+use crate::topic::Partition;
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
@@ -25,6 +26,9 @@ pub(crate) struct Core {
     pub(crate) log: Arc<Log>,
     pub(crate) mailboxes: Mailboxes,
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
+    partitions: RwLock<HashMap<ObjectId, Arc<Partition>, RandomState>>,
+    /// Memory of the batches that all partitions keep, in bytes.
+    pub(crate) tails: AtomicU64,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
@@ -48,6 +52,8 @@ impl Core {
             log,
             mailboxes: Mailboxes::new(workers),
             queues: RwLock::default(),
+            partitions: RwLock::default(),
+            tails: AtomicU64::new(0),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),
@@ -82,6 +88,22 @@ impl Core {
 
     pub(crate) fn leave(&self, id: ObjectId) {
         self.queues.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    pub(crate) fn partition(&self, id: ObjectId) -> Option<Arc<Partition>> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
+        self.partitions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn enter_partition(&self, partition: Arc<Partition>) {
+        self.partitions.write().unwrap_or_else(PoisonError::into_inner).insert(partition.id, partition);
+    }
+
+    pub(crate) fn leave_partition(&self, id: ObjectId) {
+        self.partitions.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The queue wants to be looked at then. True if that is earlier than anything so far.

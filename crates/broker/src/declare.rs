@@ -2,7 +2,9 @@
 
 mod bindings;
 pub(crate) mod exchanges;
+pub(crate) mod producers;
 pub(crate) mod queues;
+pub(crate) mod topics;
 
 use crate::Broker;
 use crate::catalog::{CATALOG, Record};

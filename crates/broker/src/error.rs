@@ -31,6 +31,10 @@ refusal! {
     QueueLocked { /** The queue. */ queue: Name, /** Where. */ vhost: Name }
 }
 refusal! {
+    /// A topic has the name that was asked for a queue.
+    NameOfTopic { /** The name. */ topic: Name, /** Where. */ vhost: Name }
+}
+refusal! {
     /// The queue has consumers and the deletion asked for none.
     QueueInUse { /** The queue. */ queue: Name, /** Where. */ vhost: Name }
 }
@@ -71,7 +75,7 @@ refusal! {
     VhostRefused { /** Where. */ vhost: Name, /** Who. */ user: Name }
 }
 
-operation! { /** Finding or declaring a queue. */ QueueError { NoSuchQueue, QueueLocked, SingleActiveConsumer } }
+operation! { /** Finding or declaring a queue. */ QueueError { NoSuchQueue, QueueLocked, SingleActiveConsumer, NameOfTopic } }
 operation! { /** Deleting a queue. */ DeleteQueueError { NoSuchQueue, QueueLocked, QueueInUse, QueueNotEmpty } }
 operation! { /** Deleting an exchange. */ DeleteExchangeError { ExchangeInUse } }
 operation! { /** Binding and unbinding. */ BindError { NoSuchQueue, NoSuchExchange, QueueLocked } }

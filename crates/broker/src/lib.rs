@@ -13,6 +13,7 @@ mod consume;
 mod core;
 mod counts;
 mod declare;
+mod dialect;
 mod envelope;
 pub mod error;
 mod event;
@@ -26,6 +27,7 @@ mod publish;
 mod queue;
 mod registry;
 mod route;
+mod topic;
 mod topology;
 mod turn;
 mod users;
@@ -35,6 +37,8 @@ pub use counts::Counts;
 pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
+pub use declare::topics::{CreateTopicError, TopicSpec};
+pub use dialect::{BatchFacts, Dialect, Dialects, ProducerRun};
 pub use error::*;
 pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
@@ -47,6 +51,7 @@ pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
 pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
+pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
 pub use topology::Vhost;
 pub use turn::Turn;
 
@@ -107,6 +112,7 @@ pub struct Broker {
     catalog_lsn: AtomicU64,
     exclusive: Mutex<HashMap<SessionId, Vec<Arc<Queue>>>>,
     registry: registry::Registry,
+    producers: Mutex<declare::producers::ProducerIds>,
 }
 
 impl Broker {

@@ -7,6 +7,7 @@ mod told;
 use crate::Broker;
 use crate::core::Core;
 use crate::declare::exchanges::ExchangeSpec;
+use crate::dialect::Dialects;
 use crate::event::Event;
 use crate::turn::Turn;
 use found::Found;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Exchanges that every vhost has from the beginning; the doors name them.
     pub given_exchanges: Vec<ExchangeSpec>,
+    /// How the core reads the batches of each format.
+    pub dialects: Dialects,
     /// Reads the headers out of property bytes, for exchanges that route dead messages by them.
     pub headers_of: Option<fn(FormatId, &[u8]) -> Headers>,
     /// The vhost that is there from the beginning.
@@ -49,6 +52,7 @@ impl Default for Settings {
             durability: Durability::Fsync,
             given_exchanges: Vec::new(),
             headers_of: None,
+            dialects: Dialects::default(),
             default_vhost: "/".into(),
             salt: [0; 4],
         }
@@ -66,6 +70,12 @@ pub enum OpenError {
     Lost(ObjectId, SeqRange, u64),
     /// The newest State of this object, written as this entry, lists a part that lies in no file that can be read.
     Part(ObjectId, Lsn),
+    /// Batches of this partition that had been promised, from this offset on, lie in no file that can be read.
+    LostBatches(ObjectId, u64),
+    /// A segment of this partition cannot be read.
+    Segment(ObjectId, std::io::Error),
+    /// A topic keeps batches of a format that no door of this broker knows.
+    Format(Name, FormatId),
     /// A thread cannot be started.
     Thread(std::io::Error),
 }
@@ -85,6 +95,13 @@ impl fmt::Display for OpenError {
                     f,
                     "a part of the State of object {object} (entry {lsn}) lies in no file of the log that can be read"
                 )
+            }
+            Self::LostBatches(partition, offset) => {
+                write!(f, "batches of partition {partition} from offset {offset} on lie in no file that can be read")
+            }
+            Self::Segment(partition, error) => write!(f, "segments of partition {partition}: {error}"),
+            Self::Format(topic, format) => {
+                write!(f, "topic {topic} keeps batches of format {format}, which this broker does not know")
             }
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
@@ -113,13 +130,15 @@ impl Broker {
             catalog_lsn: AtomicU64::new(0),
             exclusive: Mutex::default(),
             registry: Default::default(),
+            producers: Mutex::default(),
             settings,
         });
         let mut turn = Turn::new(now.max(log.ended().time), None);
         core.note_time(turn.now);
-        broker.bring_up(found, log.ended(), &mut turn);
+        let unwanted = broker.bring_up(found, log.ended(), &mut turn)?;
         let told = Told { core: Arc::downgrade(&core), broker: OnceLock::from(Arc::downgrade(&broker)) };
         log.start(Arc::new(told)).map_err(OpenError::Thread)?;
+        log.remove_files(Lsn(0), unwanted);
         // Only now can anything be read.
         for queue in broker.core.all() {
             queue.lock().on_deadline(&queue, &broker.core, &mut turn);

@@ -2,6 +2,7 @@
 
 use crate::exchange::Bindings;
 use crate::queue::Queue;
+use crate::topic::Topic;
 use foldhash::fast::RandomState;
 use narumq_model::{BindingDefinition, Destination, ExchangeDefinition, Name};
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ pub(crate) struct Exchange {
 pub(crate) struct VhostState {
     pub(crate) exchanges: HashMap<Name, Exchange, RandomState>,
     pub(crate) queues: HashMap<Name, Arc<Queue>, RandomState>,
+    pub(crate) topics: HashMap<Name, Arc<Topic>, RandomState>,
 }
 
 impl Vhost {

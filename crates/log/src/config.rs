@@ -1,5 +1,6 @@
 //! The settings of a log and what it is given from outside: disk, randomness, whom to tell.
 
+use crate::copier::Copy;
 use crate::disk::Disk;
 use crate::files::FileUse;
 use crate::reader::ReadDone;
@@ -83,4 +84,12 @@ pub trait Listener: Send + Sync {
     /// All messages of this object that lie in file `from` within these spans and are still wanted lie in `to` from now
     /// on: count them there, and no longer in `from`.
     fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]);
+    /// A piece of a file, by the tag and offset it was asked for with, has been read, or why it cannot be.
+    fn piece_done(&self, _object: ObjectId, _of: (u64, u64), _bytes: Result<bytes::Bytes, String>) {}
+    /// What is to be copied into segment files for this object; it was asked for by [`Log::copy`](crate::Log::copy).
+    fn copy(&self, _object: ObjectId) -> Option<Copy> {
+        None
+    }
+    /// What was copied for this object is in its files (they can be read), and, if `synced`, on the disk for good.
+    fn copied(&self, _object: ObjectId, _through: u64, _synced: bool) {}
 }

@@ -13,6 +13,10 @@ pub trait Disk: Send + Sync {
     fn list(&self) -> io::Result<Vec<String>>;
     /// Opens a file for reading and writing; `create` makes it, empty, and fails if it is there.
     fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>>;
+    /// As `open`, for a file that is written in large pieces and synced now and then: a write is not durable by itself.
+    fn open_bulk(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        self.open(name, create)
+    }
     /// Renames; what was at `to` is replaced.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.

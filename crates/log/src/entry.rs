@@ -26,7 +26,7 @@ pub enum Kind {
     RoundDone = 8,
     /// A body without owner that later entries of the same file refer to (reserved).
     Body = 9,
-    /// Record batches of a partition (reserved).
+    /// A batch of records was put into a partition: `seq` = its first offset + 1, the body is the batch.
     Batch = 11,
     /// A lease that outlives its connection (reserved).
     Lease = 12,
@@ -36,6 +36,12 @@ pub enum Kind {
     FollowUp = 14,
     /// The clean end of an epoch.
     EpochEnd = 15,
+    /// Records of a partition below an offset are gone: `data` = the offset.
+    Trim = 16,
+    /// The members of a group and what they share out: `data` = the group's image.
+    Group = 17,
+    /// Offsets that a group has committed or forgotten: `data` = these.
+    Commit = 18,
 }
 
 impl Kind {
@@ -43,15 +49,16 @@ impl Kind {
         use Kind::*;
         [
             EpochStart, Enqueue, Remove, Count, Define, Delete, State, RoundDone, Body, Batch, Lease, Keyspace,
-            FollowUp, EpochEnd,
+            FollowUp, EpochEnd, Trim, Group, Commit,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == byte)
     }
 
-    /// Whether its body is a message's: recovery reads no such body below the last committed LSN.
+    /// Whether its body is looked for by object and sequence: a message or a batch. Recovery reads no such body below the
+    /// last committed LSN.
     pub fn has_message_body(self) -> bool {
-        matches!(self, Kind::Enqueue | Kind::Body)
+        matches!(self, Kind::Enqueue | Kind::Body | Kind::Batch)
     }
 }
 

@@ -8,6 +8,7 @@ mod appending;
 mod body;
 mod chunk;
 mod config;
+mod copier;
 pub mod disk;
 mod empty;
 mod entry;
@@ -29,13 +30,14 @@ mod writer;
 pub use appending::Appended;
 pub use body::{BodyAt, BodyPlace};
 pub use config::{Given, Listener, Options};
+pub use copier::{Copy, CopyWrite};
 pub use entry::head::Head;
 pub use entry::{Entry, Kind};
 pub use files::FileUse;
 pub use index::{Run, Walk};
 pub use opening::{Ended, OpenError, Recover};
 use reader::Request;
-pub use reader::{ReadDone, ReadRequest, ScratchRead, StoredMessage};
+pub use reader::{PieceRead, ReadDone, ReadRequest, ScratchRead, StoredMessage};
 pub use terminal::Terminal;
 
 use housekeeper::Task;
@@ -154,6 +156,29 @@ impl Log {
         self.shared.reading.load(Ordering::Acquire)
     }
 
+    /// Has what is to be copied of this object copied: the listener is asked for it on the copier's thread.
+    pub fn copy(&self, object: ObjectId) {
+        if let Some(copies) = lock(&self.shared.copies).as_ref() {
+            let _ = copies.send(copier::Task::Copy(object));
+        }
+    }
+
+    /// Has segment files removed once `after` is durable.
+    pub fn remove_files(&self, after: Lsn, names: Vec<String>) {
+        if names.is_empty() {
+            return;
+        }
+        self.want_sync(after);
+        if let Some(copies) = lock(&self.shared.copies).as_ref() {
+            let _ = copies.send(copier::Task::Remove(after, names));
+        }
+    }
+
+    /// Where segment files lie, beside the log's own.
+    pub fn disk(&self) -> &Arc<dyn disk::Disk> {
+        &self.shared.files.disk
+    }
+
     /// A file without a name on the log's disk: gone when it is dropped or the process ends.
     pub fn scratch(&self) -> io::Result<Arc<dyn disk::File>> {
         self.shared.files.disk.scratch()
@@ -162,6 +187,11 @@ impl Log {
     /// Reads a piece of a scratch file on the reader thread; the listener gets it.
     pub fn read_scratch(&self, read: ScratchRead) {
         self.ask(Request::Scratch(read));
+    }
+
+    /// Reads a piece of a file by name on the reader thread; the listener gets it.
+    pub fn read_piece(&self, read: PieceRead) {
+        self.ask(Request::Piece(read));
     }
 
     /// Reads on the caller's thread.

@@ -1,6 +1,7 @@
 //! The reader thread: brings messages back from the files, outside every lock, and tells the listener.
 
 mod locate;
+mod piece;
 
 use crate::body::BodyAt;
 use crate::chunk::{BLOCK, ChunkHeader, HEADER, crc32c};
@@ -12,6 +13,8 @@ use crate::shared::Shared;
 use bytes::Bytes;
 use locate::locate;
 use narumq_model::{FormatId, ObjectId, Seq, SeqRange, Time};
+use piece::OpenFiles;
+pub use piece::PieceRead;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -49,6 +52,7 @@ pub struct ScratchRead {
 pub(crate) enum Request {
     Messages(ReadRequest),
     Scratch(ScratchRead),
+    Piece(PieceRead),
 }
 
 /// A message as the log keeps it.
@@ -98,6 +102,7 @@ const SPAN: u64 = 1 << 20;
 
 /// Serves requests until all senders are gone.
 pub(crate) fn run(shared: &Shared, requests: &Receiver<Request>) {
+    let mut open = OpenFiles::default();
     while let Ok(request) = requests.recv() {
         let Some(listener) = shared.listener.get() else { continue };
         match request {
@@ -105,6 +110,10 @@ pub(crate) fn run(shared: &Shared, requests: &Receiver<Request>) {
             Request::Scratch(read) => {
                 let bytes = read_exact_at(read.file.as_ref(), read.len, read.offset).map(Bytes::from);
                 listener.scratch_done(read.object, read.offset, bytes.map_err(|e| e.to_string()));
+            }
+            Request::Piece(read) => {
+                let bytes = open.read(shared, &read).map_err(|e| e.to_string());
+                listener.piece_done(read.object, (read.tag, read.offset), bytes);
             }
         }
         shared.reading.fetch_sub(1, Ordering::AcqRel);

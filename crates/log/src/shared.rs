@@ -1,6 +1,7 @@
 //! What the threads of a log share.
 
 use crate::config::{Listener, Options};
+use crate::copier;
 use crate::files::{FileUse, Files};
 use crate::housekeeper::Task;
 use crate::index::FileIndex;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// Reads asked for whose answer has not been given yet.
     pub(crate) reading: AtomicU64,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
+    pub(crate) copies: Mutex<Option<Sender<copier::Task>>>,
 }
 
 impl Shared {
@@ -59,6 +61,7 @@ impl Shared {
             reads: Mutex::new(None),
             reading: AtomicU64::new(0),
             tasks: Mutex::new(None),
+            copies: Mutex::new(None),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The threads of a log: writer, reader and housekeeper are started, and end in order or at once.
+//! The threads of a log: writer, reader, copier and housekeeper are started, and end in order or at once.
 
 use crate::config::Listener;
 use crate::entry::{Entry, Kind};
@@ -7,7 +7,7 @@ use crate::opening::Found;
 use crate::reader::Request;
 use crate::shared::Shared;
 use crate::writer::Writer;
-use crate::{Log, lock, reader};
+use crate::{Log, copier, lock, reader};
 use narumq_model::{ObjectId, Time};
 use std::io;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ impl Log {
         let _ = self.shared.listener.set(listener);
         let (reads, requests) = channel();
         let (tasks, asked) = channel();
+        let (copy, copies) = channel();
+        *lock(&self.shared.copies) = Some(copy);
         *lock(&self.shared.reads) = Some(reads);
         *lock(&self.shared.tasks) = Some(tasks);
         let found = lock(&self.waiting).take();
@@ -31,6 +33,7 @@ impl Log {
         let housekeeper = Housekeeper::new(self.shared.clone(), sealed, states, unrounded);
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
+        self.spawn("narumq-copy", |shared, copies: Receiver<copier::Task>| copier::run(&shared, &copies), copies)?;
         self.spawn(
             HOUSEKEEPER,
             |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
@@ -83,6 +86,9 @@ impl Log {
         self.shared.ending.store(true, Ordering::Release);
         self.shared.task(Task::Stop);
         lock(&self.shared.reads).take();
+        if let Some(copies) = lock(&self.shared.copies).take() {
+            let _ = copies.send(copier::Task::Stop);
+        }
         let threads: Vec<_> = lock(&self.threads).drain(..).collect();
         Self::join(threads);
     }

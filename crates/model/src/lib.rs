@@ -9,6 +9,7 @@ mod id;
 pub mod limits;
 mod message;
 mod policy;
+mod topic;
 mod value;
 
 pub use definition::{
@@ -18,6 +19,7 @@ pub use definition::{
 pub use id::{Durability, Epoch, FormatId, Lsn, ObjectId, Seq, SeqRange, SessionId, Slot, Ticket, Time, WriterId};
 pub use message::{Death, DeathReason, Envelope, Message, MessageBuilder, MessageParts};
 pub use policy::{Overflow, QueuePolicy};
+pub use topic::{GroupDefinition, TopicDefinition, TopicPolicy};
 pub use value::{Headers, Value};
 
 /// The name of an object of a vhost: UTF-8, 0 to 255 bytes, shared.

@@ -85,9 +85,9 @@ fn make(
                 return Err(Refused::access(format!("queue name '{name}' contains reserved prefix 'amq.*'")));
             }
             Err(QueueError::NoSuchQueue(_)) => {}
-            Err(error @ (QueueError::QueueLocked(_) | QueueError::SingleActiveConsumer(_))) => {
-                return Err(error.into());
-            }
+            Err(
+                error @ (QueueError::QueueLocked(_) | QueueError::SingleActiveConsumer(_) | QueueError::NameOfTopic(_)),
+            ) => return Err(error.into()),
         }
     }
     let name: Name = if name.is_empty() { link.names.make("amq.gen-").into() } else { name.into() };

@@ -3,8 +3,8 @@
 use super::{Code, Refused, exchange_in, queue_in};
 use narumq_broker::{
     AuthenticateError, BindError, ConsumeError, DeleteExchangeError, DeleteQueueError, ExchangeInUse, ExclusiveUse,
-    InternalExchange, NoSuchExchange, NoSuchQueue, OpenVhostError, QueueError, QueueInUse, QueueLocked, QueueNotEmpty,
-    RouteError, SingleActiveConsumer,
+    InternalExchange, NameOfTopic, NoSuchExchange, NoSuchQueue, OpenVhostError, QueueError, QueueInUse, QueueLocked,
+    QueueNotEmpty, RouteError, SingleActiveConsumer,
 };
 
 impl From<NoSuchQueue> for Refused {
@@ -27,6 +27,15 @@ impl From<QueueLocked> for Refused {
             queue_in(&refusal.queue, &refusal.vhost)
         );
         Self::new(Code::ResourceLocked, text)
+    }
+}
+
+impl From<NameOfTopic> for Refused {
+    fn from(refusal: NameOfTopic) -> Self {
+        Self::failed(format!(
+            "inequivalent arg 'x-queue-type' for {}: received 'classic' but current is 'stream'",
+            queue_in(&refusal.topic, &refusal.vhost)
+        ))
     }
 }
 
@@ -77,6 +86,7 @@ impl From<QueueError> for Refused {
             QueueError::NoSuchQueue(refusal) => refusal.into(),
             QueueError::QueueLocked(refusal) => refusal.into(),
             QueueError::SingleActiveConsumer(refusal) => refusal.into(),
+            QueueError::NameOfTopic(refusal) => refusal.into(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Declared;
 use crate::catalog::Record;
-use crate::error::{DeleteQueueError, NoSuchQueue, QueueError, QueueInUse, QueueLocked, QueueNotEmpty};
+use crate::error::{DeleteQueueError, NameOfTopic, NoSuchQueue, QueueError, QueueInUse, QueueLocked, QueueNotEmpty};
 use crate::event::Event;
 use crate::queue::Queue;
 use crate::topology::{Vhost, VhostState};
@@ -54,6 +54,9 @@ impl Broker {
             queue.lock().last_used = turn.now;
             let wait = if queue.journaled { self.last_catalog_lsn() } else { Lsn(0) };
             return Ok((Declared::Existing(QueueHandle(queue.clone())), wait));
+        }
+        if state.topics.contains_key(&name) {
+            return Err(NameOfTopic { topic: name, vhost: vhost.name().clone() }.into());
         }
         let definition = QueueDefinition {
             id: self.next_id(),

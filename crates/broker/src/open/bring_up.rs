@@ -1,18 +1,24 @@
 //! What was found becomes vhosts, exchanges, queues, bindings and users; a new log gets the first of them.
 
+use super::OpenError;
 use super::found::Found;
 use crate::Broker;
 use crate::catalog::Record;
+use crate::core::lock;
 use crate::queue::Queue;
+use crate::topic::restore::{Broken, segment_files};
+use crate::topic::segment_name;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
 use narumq_log::{Ended, Kind};
-use narumq_model::{Name, ObjectId, Seq};
+use narumq_model::{Name, ObjectId, Seq, TopicDefinition};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 impl Broker {
-    pub(super) fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) {
+    /// Returns the names of files that nobody wants any more.
+    pub(super) fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) -> Result<Vec<String>, OpenError> {
         let records: Vec<Record> = std::mem::take(&mut found.records).into_values().collect();
         let mut users = Users::default();
         for record in &records {
@@ -33,9 +39,44 @@ impl Broker {
             }
         }
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
+        let mut segments = segment_files(&self.core.log).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
         for record in records {
-            self.bring_up_record(record, &mut found, ended, turn);
+            match record {
+                Record::Topic(vhost, definition) => {
+                    self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?;
+                }
+                Record::Producers(next) => lock(&self.producers).begin(next),
+                other => self.bring_up_record(other, &mut found, ended, turn),
+            }
         }
+        // What is left belongs to topics that have been deleted: their ids are never given again.
+        let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
+        let names = gone.flat_map(|(id, bases)| bases.into_iter().map(move |base| segment_name(id, base)));
+        Ok(names.collect())
+    }
+
+    fn bring_up_topic(
+        &self,
+        vhost: &str,
+        definition: TopicDefinition,
+        found: &mut Found,
+        segments: &mut BTreeMap<ObjectId, BTreeSet<u64>>,
+        turn: &mut Turn,
+    ) -> Result<(), OpenError> {
+        let Some(vhost) = self.vhost(vhost) else { return Ok(()) };
+        let unknown = || OpenError::Format(definition.name.clone(), definition.format);
+        let dialect = self.settings.dialects.get(definition.format).ok_or_else(unknown)?.clone();
+        let topic = self.enter_topic(&vhost, definition, &dialect);
+        for partition in topic.partitions().iter() {
+            let id = partition.id;
+            let files = segments.remove(&id).unwrap_or_default();
+            let restoring = found.partitions.remove(&id).unwrap_or_default();
+            restoring.finish(partition, &self.core, &files, turn.now).map_err(|broken| match broken {
+                Broken::Io(error) => OpenError::Segment(id, error),
+                Broken::Lost(offset) => OpenError::LostBatches(id, offset),
+            })?;
+        }
+        Ok(())
     }
 
     /// Records come by tag: exchanges and queues before bindings.
@@ -65,7 +106,7 @@ impl Broker {
                     source.bindings.insert(binding.key, binding.arguments, binding.header_match, binding.destination);
                 }
             }
-            Record::Vhost(_) | Record::User(..) => {}
+            Record::Vhost(_) | Record::User(..) | Record::Topic(..) | Record::Group(..) | Record::Producers(_) => {}
         }
     }
 

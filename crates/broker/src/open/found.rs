@@ -4,6 +4,7 @@ use super::OpenError;
 use crate::catalog::{CATALOG, Record, decode_part, decode_state};
 use crate::parts::{FoundParts, Parts};
 use crate::queue::restore::Restoring;
+use crate::topic;
 use narumq_log::{Entry, FileUse, Head, Kind, Recover, Run, varint};
 use narumq_model::{Lsn, Name, ObjectId, Seq};
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub(super) struct Found {
     pub(super) records: BTreeMap<Vec<u8>, Record>,
     pub(super) queues: HashMap<ObjectId, Restoring>,
+    pub(super) partitions: HashMap<ObjectId, topic::restore::Restoring>,
     covered: Lsn,
     pub(super) next_object: u64,
     pub(super) unreadable: Option<Lsn>,
@@ -53,6 +55,9 @@ impl Recover for Found {
         let object = head.entry.object;
         let read = if object == CATALOG {
             self.catalog_state(lsn, head)
+        } else if head.entry.part == 0 && head.entry.data.first() == Some(&topic::STATE) {
+            // The newest State of the catalog may come behind those of the objects that it names.
+            self.partitions.entry(object).or_default().state(lsn, head).then_some(())
         } else {
             self.queues.entry(object).or_default().state(lsn, head).then_some(())
         };
@@ -62,7 +67,9 @@ impl Recover for Found {
     }
 
     fn run(&mut self, object: ObjectId, file: &Arc<FileUse>, run: &Run) {
+        // Whether it is a queue or a partition may only be told later.
         self.queues.entry(object).or_default().lies_in(file, run.first, run.last);
+        self.partitions.entry(object).or_default().run(file, run);
     }
 
     fn entry(&mut self, file: &Arc<FileUse>, lsn: Lsn, head: &Head<'_>) {
@@ -77,6 +84,11 @@ impl Recover for Found {
                 }
                 Some(())
             }
+            Kind::Batch => {
+                self.partitions.entry(entry.object).or_default().batch(file, entry.seq);
+                Some(())
+            }
+            Kind::Trim => self.partitions.entry(entry.object).or_default().trimmed(entry.data).then_some(()),
             Kind::Remove => self.queues.entry(entry.object).or_default().removed(lsn, entry.data).then_some(()),
             Kind::Count => self.counted(entry, lsn),
             Kind::State => {
@@ -124,7 +136,9 @@ impl Found {
         let id = match &record {
             Record::Exchange(_, exchange) => exchange.id.0,
             Record::Queue(_, queue) => queue.id.0,
-            _ => 0,
+            Record::Topic(_, topic) => topic.partitions.iter().fold(topic.id, |id, p| id.max(*p)).0,
+            Record::Group(_, group) => group.id.0,
+            Record::Vhost(_) | Record::User(..) | Record::Binding(..) | Record::Producers(_) => 0,
         };
         self.next_object = self.next_object.max(id + 1);
         if entry.kind == Kind::Define {
@@ -152,6 +166,9 @@ impl Found {
                 let gone = bound(vhost, &queue.name, true);
                 self.records.retain(|_, r| !gone(r));
                 self.queues.remove(&queue.id);
+            }
+            Record::Topic(_, topic) => {
+                self.partitions.retain(|id, _| !topic.partitions.contains(id));
             }
             _ => {}
         }

@@ -2,12 +2,13 @@
 
 use crate::Broker;
 use crate::catalog::{CATALOG, Record, encode_state};
-use crate::core::Core;
+use crate::core::{Core, lock};
 use crate::parts::state_of;
 use crate::queue::{Queue, QueueState};
+use crate::topic::Partition;
 use crate::turn::Turn;
 use bytes::Bytes;
-use narumq_log::{FileUse, Listener, ReadDone, Terminal};
+use narumq_log::{Copy, FileUse, Listener, ReadDone, Terminal};
 use narumq_model::{Lsn, ObjectId, SeqRange, Time};
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
@@ -47,6 +48,12 @@ impl Told {
         Some(look(&mut state, &queue, &core))
     }
 
+    fn partition(&self, object: ObjectId) -> Option<(Arc<Core>, Arc<Partition>)> {
+        let core = self.core.upgrade()?;
+        let partition = core.partition(object)?;
+        Some((core, partition))
+    }
+
     fn broker(&self) -> Option<Arc<Broker>> {
         self.broker.get().and_then(Weak::upgrade)
     }
@@ -67,6 +74,24 @@ impl Listener for Told {
         self.turn_of(object, |state, queue, core, turn| state.scratch_done(queue, core, turn, offset, bytes));
     }
 
+    fn piece_done(&self, object: ObjectId, of: (u64, u64), bytes: Result<Bytes, String>) {
+        let (Some((core, partition)), Some(broker)) = (self.partition(object), self.broker()) else { return };
+        let mut turn = Turn::new(core.time(), None);
+        partition.came(&core, &mut turn, of, bytes);
+        broker.end_turn(&mut turn);
+    }
+
+    fn copy(&self, object: ObjectId) -> Option<Copy> {
+        let (core, partition) = self.partition(object)?;
+        partition.copy(&core)
+    }
+
+    fn copied(&self, object: ObjectId, through: u64, synced: bool) {
+        if let Some((core, partition)) = self.partition(object) {
+            partition.copied(&core, through, synced);
+        }
+    }
+
     fn ended(&self, why: &Terminal) {
         if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
             failed(&why.to_string());
@@ -80,6 +105,11 @@ impl Listener for Told {
         let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
         if object == CATALOG {
             broker.checkpoint_catalog(core.time(), from);
+        } else if let Some(partition) = core.partition(object) {
+            let mut state = partition.lock();
+            if !state.deleted {
+                state.checkpoint(&partition, &core, core.time(), from);
+            }
         } else {
             self.settled(object, |state, queue, core| state.checkpoint(queue, core, core.time(), from));
         }
@@ -87,10 +117,18 @@ impl Listener for Told {
     }
 
     fn live(&self, object: ObjectId, file: u64) -> Vec<SeqRange> {
+        if let Some((core, partition)) = self.partition(object) {
+            // What is copied soon need not be carried to another file of the log.
+            partition.ask_copy(&core);
+            return partition.lock().live_in(file);
+        }
         self.settled(object, |state, _, _| state.live_in(file)).unwrap_or_default()
     }
 
     fn moved(&self, object: ObjectId, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
+        if let Some((_, partition)) = self.partition(object) {
+            return partition.lock().moved(from, to, spans);
+        }
         self.settled(object, |state, _, _| state.moved(from, to, spans));
     }
 }
@@ -111,9 +149,12 @@ impl Broker {
             records.extend(exchanges.map(|e| Record::Exchange(name.clone(), e.definition.as_ref().clone())));
             let queues = state.queues.values().filter(|q| q.journaled);
             records.extend(queues.map(|q| Record::Queue(name.clone(), q.definition.clone())));
+            let topics = state.topics.values();
+            records.extend(topics.map(|t| Record::Topic(name.clone(), t.definition().as_ref().clone())));
             let bindings = state.bindings().filter(|b| state.binding_outlives(b));
             records.extend(bindings.map(|b| Record::Binding(name.clone(), b)));
         }
+        records.push(Record::Producers(lock(&self.producers).taken()));
         let next = self.next_object.load(std::sync::atomic::Ordering::Relaxed);
         let (root, parts) = encode_state(next, &records, catalog.numbers().count());
         catalog.write(&self.core.log, &state_of(CATALOG, now), from, &root, &parts);

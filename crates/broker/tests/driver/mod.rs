@@ -152,8 +152,7 @@ impl Driver {
         act(self).map_err(|why| format!("{op:?}: {why}"))
     }
 
-    /// Compares, waiting for the disk where something may come from it: until all that it was asked for is there, so that
-    /// nothing happens between two things that the model does in one order.
+    /// Compares, waiting for what the disk was asked for: nothing may come between two things that the model does in order.
     pub fn compare(&mut self) -> Result<(), String> {
         if !self.cold {
             return self.compare_now();

@@ -1,6 +1,7 @@
 //! A broker on a small log and a virtual clock: what the tests of this crate drive it with.
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 
+pub mod batches;
 mod gate;
 mod specs;
 
@@ -63,6 +64,7 @@ impl Rig {
             durability: Default::default(),
             given_exchanges: vec![],
             headers_of: None,
+            dialects: batches::dialects(),
             default_vhost: "/".into(),
             salt: [1, 2, 3, 4],
         };

@@ -80,7 +80,21 @@ impl Disk for FileDisk {
             WritePath::Buffered => None,
             WritePath::Direct => Some(fs::OpenOptions::new().write(true).custom_flags(direct()).open(&path)?),
         };
-        Ok(Arc::new(OsFile { reads, writes }))
+        let synced = writes.is_some();
+        Ok(Arc::new(OsFile { reads, writes, synced }))
+    }
+
+    fn open_bulk(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        let path = self.root.join(name);
+        let reads = fs::OpenOptions::new().read(true).write(true).create_new(create).open(&path)?;
+        let writes = match self.path {
+            WritePath::Buffered => None,
+            WritePath::Direct => {
+                let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
+                Some(fs::OpenOptions::new().write(true).custom_flags(flags).open(&path)?)
+            }
+        };
+        Ok(Arc::new(OsFile { reads, writes, synced: false }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -109,7 +123,7 @@ impl Disk for FileDisk {
             OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
             Mode::RUSR | Mode::WUSR,
         )?;
-        Ok(Arc::new(OsFile { reads: fs::File::from(fd), writes: None }))
+        Ok(Arc::new(OsFile { reads: fs::File::from(fd), writes: None, synced: false }))
     }
 }
 
@@ -117,6 +131,8 @@ impl Disk for FileDisk {
 struct OsFile {
     reads: fs::File,
     writes: Option<fs::File>,
+    /// Each write is durable when it returns.
+    synced: bool,
 }
 
 impl File for OsFile {
@@ -142,9 +158,6 @@ impl File for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        match self.writes {
-            Some(_) => Ok(()),
-            None => self.reads.sync_data(),
-        }
+        if self.synced { Ok(()) } else { self.reads.sync_data() }
     }
 }

@@ -1,0 +1,67 @@
+//! How the core reads what only a door understands: each door registers one for the format of its batches.
+
+use narumq_model::FormatId;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a batch's producer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerRun {
+    /// The producer's id.
+    pub id: u64,
+    /// Its epoch: a later one shuts out earlier ones.
+    pub epoch: u16,
+    /// The sequence of the first record; they count from 0 and wrap behind `i32::MAX`.
+    pub first: u32,
+}
+
+/// What the core must know of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchFacts {
+    /// Length in bytes.
+    pub len: usize,
+    /// Offset of its first record.
+    pub base: u64,
+    /// Offsets that it takes, at least 1.
+    pub count: u32,
+    /// Epoch of the partition's leader that wrote it.
+    pub epoch: u32,
+    /// Latest time of a record, in milliseconds since the Unix epoch; may be negative.
+    pub max_time: i64,
+    /// Its producer, if it says so.
+    pub producer: Option<ProducerRun>,
+}
+
+/// Reads the bytes of one format. Pure: it is called under locks and on any thread.
+pub trait Dialect: Send + Sync {
+    /// The batch that begins at the front of `bytes`, by its header alone; `None` if no header stands there. The batch itself
+    /// may be longer than `bytes`.
+    fn batch(&self, bytes: &[u8]) -> Option<BatchFacts>;
+    /// Whether the bytes of this one batch are what its writer wrote, by their checksum.
+    fn is_whole(&self, batch: &[u8]) -> bool;
+    /// Writes offset and epoch into a batch; what its checksum covers stays as it is.
+    fn place(&self, batch: &mut [u8], base: u64, epoch: u32);
+}
+
+/// The dialects of all doors, by format.
+#[derive(Clone, Default)]
+pub struct Dialects(Vec<(FormatId, Arc<dyn Dialect>)>);
+
+impl fmt::Debug for Dialects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(format, _)| format)).finish()
+    }
+}
+
+impl Dialects {
+    /// Registers the dialect of a format.
+    pub fn register(&mut self, format: FormatId, dialect: Arc<dyn Dialect>) {
+        self.0.retain(|(known, _)| *known != format);
+        self.0.push((format, dialect));
+    }
+
+    /// The dialect of a format.
+    pub fn get(&self, format: FormatId) -> Option<&Arc<dyn Dialect>> {
+        self.0.iter().find(|(known, _)| *known == format).map(|(_, dialect)| dialect)
+    }
+}

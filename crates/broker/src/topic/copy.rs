@@ -1,0 +1,163 @@
+//! What is durable goes from memory into segments, by the copier's thread.
+
+use super::Partition;
+use super::append::TAILS_MAX;
+use super::partition::PartitionState;
+use super::segments::{Segment, name};
+use crate::core::Core;
+use bytes::Bytes;
+use narumq_log::{Copy, CopyWrite};
+use narumq_model::ObjectId;
+use std::sync::atomic::Ordering;
+
+/// Bytes of a file that are written together.
+const BLOCK: u64 = 4096;
+/// Copied batches that stay in memory for those who read behind the end.
+const KEPT: u64 = 2 << 20;
+/// Bytes copied at once.
+const COPY_MAX: u64 = 16 << 20;
+
+impl PartitionState {
+    /// Bytes that are in no segment yet.
+    pub(super) fn uncopied(&self) -> u64 {
+        if self.copied >= self.end { 0 } else { self.tail.end() - self.tail.pos(self.uncopied_from()) }
+    }
+
+    /// The place of the first batch that is in no segment.
+    fn uncopied_from(&self) -> usize {
+        if self.copied >= self.end { self.tail.count() } else { self.tail.find(self.copied) }
+    }
+}
+
+impl Partition {
+    /// What is to be copied now: durable batches, cut where segments end.
+    pub(crate) fn copy(&self, core: &Core) -> Option<Copy> {
+        let policy = self.policy();
+        let mut state = self.lock();
+        let from = state.uncopied_from();
+        let durable = state.tail.undurable(core.promises.durable(core.log.durable()));
+        let to = state.tail.fits(from, durable.max(from), COPY_MAX, true);
+        if state.deleted || from == to {
+            state.copying = false;
+            return None;
+        }
+        let mut copy = Copy::default();
+        let mut at = from;
+        while at < to {
+            let mut end = at;
+            let (create, offset) = state.next_segment(at, policy.segment_bytes, policy.segment_ms, core);
+            let (mut bytes, mut max_time) = (0, i64::MIN);
+            while end < to && (end == at || offset + bytes + state.len_of(end) <= policy.segment_bytes) {
+                bytes += state.len_of(end);
+                let base = state.tail.batch(end).map_or(0, |batch| batch.base);
+                max_time = max_time.max(state.segments.take_time(base));
+                end += 1;
+            }
+            copy.writes.push(state.write(self.id, (create, offset), at, end, max_time));
+            at = end;
+        }
+        copy.through = state.tail.batch(to).map_or(state.end, |batch| batch.base);
+        Some(copy)
+    }
+
+    /// What was copied can be read, and perhaps does not need the log any more.
+    pub(crate) fn copied(&self, core: &Core, through: u64, synced: bool) {
+        let mut state = self.lock();
+        if state.deleted {
+            return;
+        }
+        if synced {
+            state.segments.synced(through);
+            let emptied = state.held.remove_below(through);
+            drop(state);
+            if emptied {
+                core.log.look();
+            }
+            return;
+        }
+        state.copied = state.copied.max(through);
+        state.segments.written(through);
+        state.copying = false;
+        state.let_go(core);
+        if state.uncopied() >= KEPT / 2 {
+            state.copying = true;
+            drop(state);
+            core.log.copy(self.id);
+        }
+    }
+}
+
+impl PartitionState {
+    fn len_of(&self, at: usize) -> u64 {
+        self.tail.pos(at + 1) - self.tail.pos(at)
+    }
+
+    /// Where the batch at place `at` goes: into a new segment, or behind what the last one holds.
+    fn next_segment(&mut self, at: usize, segment_bytes: u64, segment_ms: u64, core: &Core) -> (bool, u64) {
+        let (len, now) = (self.len_of(at), core.time());
+        if let Some(last) = self.segments.list.back()
+            && last.bytes + len <= segment_bytes
+            && now.since(last.begun) < segment_ms
+        {
+            return (false, last.bytes);
+        }
+        let base = self.tail.batch(at).map_or(self.end, |batch| batch.base);
+        self.segments.list.push_back(Segment { base, bytes: 0, max_time: i64::MIN, begun: now });
+        self.segments.last_block.clear();
+        (true, 0)
+    }
+
+    fn write(
+        &mut self,
+        id: ObjectId,
+        (create, offset): (bool, u64),
+        from: usize,
+        to: usize,
+        max_time: i64,
+    ) -> CopyWrite {
+        let mut pieces: Vec<Bytes> = Vec::new();
+        let (begin, end) = (self.tail.pos(from), self.tail.pos(to));
+        self.tail.bytes(begin, end, &mut pieces);
+        let before = std::mem::take(&mut self.segments.last_block);
+        let rest = (offset + end - begin) % BLOCK;
+        self.segments.last_block = last_bytes(&before, &pieces, rest as usize);
+        let base = self.segments.list.back_mut().map_or(0, |segment| {
+            segment.bytes = offset + end - begin;
+            segment.max_time = segment.max_time.max(max_time);
+            segment.base
+        });
+        CopyWrite { name: name(id, base), create, offset, before, pieces }
+    }
+
+    /// Lets go of copied batches: all but the newest, and these too when memory is short.
+    pub(super) fn let_go(&mut self, core: &Core) {
+        let most = if core.tails.load(Ordering::Relaxed) > TAILS_MAX { 0 } else { KEPT };
+        let copied = self.uncopied_from();
+        let keep_from = self.tail.pos(copied).saturating_sub(most).max(self.tail.begin());
+        let mut at = 0;
+        while at < copied && self.tail.pos(at + 1) <= keep_from {
+            at += 1;
+        }
+        if at > 0 {
+            self.tail.forget(at);
+            self.count_memory(core);
+        }
+    }
+}
+
+/// The last `len` bytes of what these make together.
+fn last_bytes(before: &[u8], pieces: &[Bytes], len: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(len);
+    let mut left = len;
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in pieces.iter().rev().map(|piece| &piece[..]).chain([before]) {
+        let taken = left.min(part.len());
+        parts.push(&part[part.len() - taken..]);
+        left -= taken;
+        if left == 0 {
+            break;
+        }
+    }
+    parts.iter().rev().for_each(|part| out.extend_from_slice(part));
+    out
+}

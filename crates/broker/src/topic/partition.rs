@@ -1,0 +1,196 @@
+//! A partition: what its lock guards, and the offsets that others ask for.
+
+use super::cold::Cold;
+use super::held::Held;
+use super::producers::Producers;
+use super::segments::{Segments, name as segment_name};
+use super::tail::Tail;
+use crate::PartitionHandle;
+use crate::core::{Core, lock};
+use crate::dialect::Dialect;
+use crate::event::Event;
+use crate::parts::Parts;
+use crate::turn::Turn;
+use bytes::Bytes;
+use narumq_log::FileUse;
+use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, SessionId, TopicPolicy};
+use smallvec::SmallVec;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// A partition.
+pub(crate) struct Partition {
+    pub(crate) id: ObjectId,
+    pub(crate) topic: Name,
+    pub(crate) number: u32,
+    pub(crate) durability: Durability,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    policy: RwLock<Arc<TopicPolicy>>,
+    state: Mutex<PartitionState>,
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Partition({}-{}, {:?})", self.topic, self.number, self.durability)
+    }
+}
+
+/// What a partition's lock guards.
+#[derive(Default)]
+pub(crate) struct PartitionState {
+    pub(crate) deleted: bool,
+    /// The first offset that is there.
+    pub(super) start: u64,
+    /// The offset that the next record gets.
+    pub(super) end: u64,
+    pub(super) tail: Tail,
+    /// Memory of the tail as last counted.
+    pub(super) counted: u64,
+    pub(super) segments: Segments,
+    /// Batches below this offset lie in segments, and can be read there.
+    pub(super) copied: u64,
+    /// A copy has been asked for, or is under way.
+    pub(super) copying: bool,
+    /// In which files of the log the batches lie that are not safe in segments yet.
+    pub(super) held: Held,
+    pub(super) producers: Producers,
+    /// Each epoch in which something was written, with its first offset.
+    pub(super) epochs: Vec<(u32, u64)>,
+    /// Sessions that are to be told once when something is appended.
+    pub(super) watchers: SmallVec<[SessionId; 2]>,
+    pub(super) cold: Cold,
+    /// Parts of the newest State.
+    pub(super) parts: Parts,
+}
+
+impl Partition {
+    pub(crate) fn new(
+        (id, topic, number): (ObjectId, Name, u32),
+        durability: Durability,
+        policy: Arc<TopicPolicy>,
+        dialect: Arc<dyn Dialect>,
+    ) -> Self {
+        Self { id, topic, number, durability, dialect, policy: RwLock::new(policy), state: Mutex::default() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
+        lock(&self.state)
+    }
+
+    pub(crate) fn policy(&self) -> Arc<TopicPolicy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It has been deleted by entry `lsn` of the log: nothing of it is wanted any more.
+    pub(crate) fn clear(&self, core: &Core, lsn: Lsn, turn: &mut Turn) {
+        let mut state = self.lock();
+        state.deleted = true;
+        state.tell_watchers(self.id, core, turn);
+        let names = state.segments.list.iter().map(|segment| segment_name(self.id, segment.base)).collect();
+        core.log.remove_files(lsn, names);
+        let emptied = state.held.remove_below(u64::MAX);
+        *state = PartitionState { deleted: true, counted: state.counted, ..PartitionState::default() };
+        state.count_memory(core);
+        drop(state);
+        if emptied {
+            core.log.look();
+        }
+    }
+
+    /// A piece of a segment has been read, or why it cannot be.
+    pub(crate) fn came(&self, core: &Core, turn: &mut Turn, of: (u64, u64), bytes: Result<Bytes, String>) {
+        let mut state = self.lock();
+        if !state.deleted {
+            state.came(self, core, turn, of, bytes);
+        }
+    }
+
+    pub(crate) fn change_policy(&self, policy: Arc<TopicPolicy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+}
+
+impl PartitionState {
+    /// The batches that lie in this file of the log and are not safe in segments.
+    pub(crate) fn live_in(&self, file: u64) -> Vec<SeqRange> {
+        self.held.in_file(file)
+    }
+
+    /// The batches of file `from` within `spans` lie in `to` now.
+    pub(crate) fn moved(&mut self, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
+        self.held.moved(from, to, spans);
+    }
+
+    /// Tells who watches that something is there, or was.
+    pub(super) fn tell_watchers(&mut self, id: ObjectId, core: &Core, turn: &mut Turn) {
+        for session in self.watchers.drain(..) {
+            core.mailboxes.post(session, Event::Ready { queue: id }, turn);
+        }
+    }
+
+    /// Counts the tail's memory into the broker's.
+    pub(super) fn count_memory(&mut self, core: &Core) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let now = self.tail.len();
+        core.tails.fetch_add(now.wrapping_sub(self.counted), Relaxed);
+        self.counted = now;
+    }
+}
+
+/// The offsets of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offsets {
+    /// The first record that is there.
+    pub start: u64,
+    /// Behind the last record that readers see.
+    pub high: u64,
+    /// Behind the last record, durable or not.
+    pub end: u64,
+    /// Bytes kept, in memory and on the disk.
+    pub bytes: u64,
+}
+
+impl crate::Broker {
+    /// The offsets of a partition; `None` if it has been deleted.
+    pub fn offsets(&self, partition: &PartitionHandle) -> Option<Offsets> {
+        let state = partition.0.lock();
+        let undurable = state.tail.undurable(self.durable());
+        let uncopied = state.tail.end() - state.tail.pos(state.tail.find(state.copied)).min(state.tail.end());
+        let high = state.tail.batch(undurable).map_or(state.end, |batch| batch.base);
+        let bytes = state.segments.bytes() + if state.copied < state.end { uncopied } else { 0 };
+        (!state.deleted).then_some(Offsets { start: state.start, high, end: state.end, bytes })
+    }
+
+    /// What readers will see once it is durable: nothing more is to come at this LSN. `Lsn(0)` if they see all.
+    pub fn last_append(&self, partition: &PartitionHandle) -> Lsn {
+        let state = partition.0.lock();
+        let last = state.tail.count().checked_sub(1).and_then(|at| state.tail.batch(at));
+        last.map_or(Lsn(0), |batch| batch.lsn)
+    }
+
+    /// The session is told `Ready` once, when something is appended next.
+    pub fn watch(&self, partition: &PartitionHandle, session: SessionId) {
+        let mut state = partition.0.lock();
+        if !state.watchers.contains(&session) {
+            state.watchers.push(session);
+        }
+    }
+
+    /// The session is not to be told any more.
+    pub fn unwatch(&self, partition: &PartitionHandle, session: SessionId) {
+        partition.0.lock().watchers.retain(|s| *s != session);
+    }
+
+    /// Where an epoch ended: the last epoch not after it, and behind its last offset. `None` if none is known.
+    pub fn epoch_end(&self, partition: &PartitionHandle, epoch: u32) -> Option<(u32, u64)> {
+        let state = partition.0.lock();
+        let next = state.epochs.partition_point(|(e, _)| *e <= epoch);
+        let (found, _) = *state.epochs.get(next.checked_sub(1)?)?;
+        Some((found, state.epochs.get(next).map_or(state.end, |(_, first)| *first)))
+    }
+
+    /// The epoch in which this broker leads its partitions.
+    pub fn leader_epoch(&self) -> u32 {
+        self.core.log.epoch().0 as u32
+    }
+}

@@ -1,0 +1,102 @@
+//! The segment files of a partition: batches back to back, in files named by partition and first offset.
+//!
+//! ```text
+//! 000000000000002a-00000000000003e8.segment     partition 42, from offset 1000 on
+//! [batch][batch][batch]…[zeros up to a multiple of 4 KiB]
+//! ```
+
+use narumq_model::{ObjectId, Time};
+use std::collections::VecDeque;
+
+/// One segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its first offset.
+    pub(crate) base: u64,
+    /// Bytes of its batches.
+    pub(crate) bytes: u64,
+    /// Latest time of a record in it, in milliseconds since the Unix epoch.
+    pub(crate) max_time: i64,
+    /// When it was begun.
+    pub(crate) begun: Time,
+}
+
+/// The segments of a partition, ascending.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    pub(crate) list: VecDeque<Segment>,
+    /// What the last one's last, unfinished block holds.
+    pub(crate) last_block: Vec<u8>,
+    /// Where the end was after each copy that is not synced yet: offset, segment, bytes of it.
+    unsynced: VecDeque<(u64, u64, u64)>,
+    /// Up to where all is synced: segment, bytes of it, the offset behind them.
+    pub(crate) safe: (u64, u64, u64),
+    /// Latest record times of batches that are in no segment yet, with their offsets.
+    pub(crate) times: VecDeque<(u64, i64)>,
+}
+
+/// The name of a segment's file.
+pub(crate) fn name(partition: ObjectId, base: u64) -> String {
+    format!("{:016x}-{base:016x}.segment", partition.0)
+}
+
+/// Partition and first offset of a segment's file.
+pub(crate) fn parse(name: &str) -> Option<(ObjectId, u64)> {
+    let (partition, base) = name.strip_suffix(".segment")?.split_once('-')?;
+    let number = |digits: &str| u64::from_str_radix(digits, 16).ok().filter(|n| digits == format!("{n:016x}"));
+    Some((ObjectId(number(partition)?), number(base)?))
+}
+
+impl Segments {
+    /// Bytes of all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.list.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// The segment that holds an offset below the first uncopied one.
+    pub(crate) fn holding(&self, offset: u64) -> Option<&Segment> {
+        self.list.get(self.list.partition_point(|segment| segment.base <= offset).checked_sub(1)?)
+    }
+
+    /// A copy up to this offset has been written.
+    pub(crate) fn written(&mut self, through: u64) {
+        if let Some(last) = self.list.back() {
+            self.unsynced.push_back((through, last.base, last.bytes));
+        }
+    }
+
+    /// All up to this offset is synced.
+    pub(crate) fn synced(&mut self, through: u64) {
+        while let Some((offset, base, bytes)) = self.unsynced.pop_front_if(|(offset, ..)| *offset <= through) {
+            self.safe = (base, bytes, offset);
+        }
+    }
+
+    /// Notes the latest record time of a batch that is in no segment yet.
+    pub(crate) fn note_time(&mut self, base: u64, max_time: i64) {
+        self.times.push_back((base, max_time));
+    }
+
+    /// Takes the record time of this batch, which goes into a segment.
+    pub(crate) fn take_time(&mut self, base: u64) -> i64 {
+        while let Some((of, time)) = self.times.pop_front() {
+            if of == base {
+                return time;
+            }
+        }
+        i64::MIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_are_not_ours() {
+        assert_eq!(parse(&name(ObjectId(42), 1_000)), Some((ObjectId(42), 1_000)));
+        for other in ["2a-3e8.segment", "0000000000000001.log", "x.segment", ""] {
+            assert_eq!(parse(other), None);
+        }
+    }
+}

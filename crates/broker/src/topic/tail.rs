@@ -1,0 +1,204 @@
+//! The newest batches of a partition, in memory: bytes back to back, as they lie in segments.
+//!
+//! ```text
+//!  runs (frozen)            open (being filled)
+//! [pos 0 ......][pos 900 ..][pos 1300 ....       ]     batches: (base 0, pos 0) (base 3, pos 210) …
+//! ```
+//! `pos` counts the bytes of the partition since the process began. What a reader asks for is frozen up to there, without
+//! a copy: the room behind it is filled on. Blocks grow with the partition, so that many small ones cost little.
+
+use bytes::{Bytes, BytesMut};
+use narumq_model::Lsn;
+use std::collections::VecDeque;
+
+/// A batch in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchAt {
+    /// Its first offset.
+    pub(super) base: u64,
+    /// Where it begins.
+    pub(super) pos: u64,
+    /// Its entry in the log; `Lsn(0)` if it was read from the disk.
+    pub(super) lsn: Lsn,
+}
+
+#[derive(Debug)]
+struct Run {
+    pos: u64,
+    bytes: Bytes,
+}
+
+/// Smallest and largest block.
+const BLOCK_MIN: usize = 4 << 10;
+const BLOCK_MAX: usize = 1 << 20;
+
+/// The newest batches.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    runs: VecDeque<Run>,
+    open: BytesMut,
+    open_pos: u64,
+    batches: VecDeque<BatchAt>,
+    block: usize,
+}
+
+impl Tail {
+    /// Bytes in memory.
+    pub(super) fn len(&self) -> u64 {
+        self.end() - self.begin()
+    }
+
+    /// Where the first byte in memory stands.
+    pub(super) fn begin(&self) -> u64 {
+        self.runs.front().map_or(self.open_pos, |run| run.pos)
+    }
+
+    /// Behind the last byte.
+    pub(super) fn end(&self) -> u64 {
+        self.open_pos + self.open.len() as u64
+    }
+
+    /// The first offset in memory, if there is any.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.batches.front().map(|batch| batch.base)
+    }
+
+    /// Appends a batch. `enter` sees the bytes where they lie and may change them; it returns the batch's entry in the log.
+    pub(super) fn push(&mut self, base: u64, batch: &[u8], enter: impl FnOnce(&mut [u8]) -> Lsn) -> Lsn {
+        if self.open.capacity() - self.open.len() < batch.len() {
+            self.freeze(self.end());
+            self.block = (2 * self.block).clamp(BLOCK_MIN, BLOCK_MAX);
+            self.open = BytesMut::with_capacity(self.block.max(batch.len()));
+        }
+        let (pos, at) = (self.end(), self.open.len());
+        self.open.extend_from_slice(batch);
+        let lsn = enter(&mut self.open[at..]);
+        self.batches.push_back(BatchAt { base, pos, lsn });
+        lsn
+    }
+
+    /// Makes everything before `pos` sharable.
+    fn freeze(&mut self, pos: u64) {
+        let len = pos.saturating_sub(self.open_pos).min(self.open.len() as u64);
+        if len > 0 {
+            let bytes = self.open.split_to(len as usize).freeze();
+            self.runs.push_back(Run { pos: self.open_pos, bytes });
+            self.open_pos += len;
+        }
+    }
+
+    /// The place of the batch that holds `offset` among [`batches`](Self::batch), or behind the last.
+    pub(super) fn find(&self, offset: u64) -> usize {
+        self.batches.partition_point(|batch| batch.base <= offset).saturating_sub(1)
+    }
+
+    /// The first batch that is not durable at `durable`, by place.
+    pub(super) fn undurable(&self, durable: Lsn) -> usize {
+        match self.batches.back() {
+            Some(last) if last.lsn <= durable => self.batches.len(),
+            _ => self.batches.partition_point(|batch| batch.lsn <= durable),
+        }
+    }
+
+    /// A batch by place.
+    pub(super) fn batch(&self, at: usize) -> Option<&BatchAt> {
+        self.batches.get(at)
+    }
+
+    /// How many batches are in memory.
+    pub(super) fn count(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Where the batch at place `at` begins, or the end of the last one.
+    pub(super) fn pos(&self, at: usize) -> u64 {
+        self.batches.get(at).map_or(self.end(), |batch| batch.pos)
+    }
+
+    /// The last place, between `from` and `to`, up to which the batches take no more than `max` bytes; at least one batch if
+    /// `whole`.
+    pub(super) fn fits(&self, from: usize, to: usize, max: u64, whole: bool) -> usize {
+        let limit = self.pos(from).saturating_add(max);
+        let (mut low, mut high) = (from, to);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.pos(middle) <= limit { low = middle } else { high = middle - 1 }
+        }
+        if low == from && whole && from < to { from + 1 } else { low }
+    }
+
+    /// The bytes between two positions.
+    pub(super) fn bytes(&mut self, from: u64, to: u64, out: &mut impl Extend<Bytes>) {
+        self.freeze(to);
+        let first = self.runs.partition_point(|run| run.pos + run.bytes.len() as u64 <= from);
+        for run in self.runs.range(first..).take_while(|run| run.pos < to) {
+            let begin = from.saturating_sub(run.pos) as usize;
+            let end = ((to - run.pos) as usize).min(run.bytes.len());
+            out.extend([run.bytes.slice(begin..end)]);
+        }
+    }
+
+    /// Forgets the batches before place `at`.
+    pub(super) fn forget(&mut self, at: usize) {
+        let pos = self.pos(at);
+        self.batches.drain(..at);
+        self.freeze(pos);
+        while self.runs.front().is_some_and(|run| run.pos + run.bytes.len() as u64 <= pos) {
+            self.runs.pop_front();
+        }
+        if let Some(run) = self.runs.front_mut().filter(|run| run.pos < pos) {
+            let _ = run.bytes.split_to((pos - run.pos) as usize);
+            run.pos = pos;
+        }
+        if self.batches.is_empty() && self.open.capacity() > BLOCK_MIN {
+            self.open = BytesMut::new();
+            self.block /= 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(tail: &mut Tail, from: u64, to: u64) -> Vec<u8> {
+        let mut out: Vec<Bytes> = Vec::new();
+        tail.bytes(from, to, &mut out);
+        out.concat()
+    }
+
+    #[test]
+    fn what_was_pushed_is_read_back_in_any_stretch() {
+        let mut tail = Tail::default();
+        let mut bytes = Vec::new();
+        for n in 0..2_000u64 {
+            let batch = vec![n as u8; 1 + (n as usize * 37) % 300];
+            tail.push(n * 3, &batch, |_| Lsn(n));
+            bytes.extend(batch);
+            if n % 7 == 0 {
+                let from = tail.pos(tail.find(n * 2));
+                let end = tail.end();
+                assert_eq!(all(&mut tail, from, end), bytes[from as usize..]);
+            }
+        }
+        assert_eq!((tail.find(0), tail.find(4), tail.find(5_998)), (0, 1, 1_999));
+        assert_eq!((tail.undurable(Lsn(10)), tail.undurable(Lsn(9_999))), (11, 2_000));
+        let cut = tail.pos(1_500);
+        tail.forget(1_500);
+        assert_eq!((tail.first(), tail.begin(), tail.len()), (Some(4_500), cut, bytes.len() as u64 - cut));
+        let end = tail.end();
+        assert_eq!(all(&mut tail, cut, end), bytes[cut as usize..]);
+        tail.forget(tail.count());
+        assert_eq!((tail.first(), tail.len()), (None, 0));
+    }
+
+    #[test]
+    fn as_many_whole_batches_as_fit() {
+        let mut tail = Tail::default();
+        (0..10).for_each(|n| _ = tail.push(n, &[0; 100], |_| Lsn(n)));
+        assert_eq!(tail.fits(2, 10, 350, true), 5);
+        assert_eq!(tail.fits(2, 4, 350, true), 4);
+        assert_eq!((tail.fits(2, 10, 99, true), tail.fits(2, 10, 99, false)), (3, 2));
+        assert_eq!(tail.fits(10, 10, 99, true), 10);
+    }
+}

@@ -1,0 +1,110 @@
+//! Batches of a format that only tests know.
+//!
+//! ```text
+//! u32 length | u64 base | u32 epoch | u32 count | i64 latest time | u64 producer + 1 | u16 epoch | u32 sequence | u32 sum | bytes
+//! ```
+
+use narumq_broker::{Batch, BatchFacts, Dialect, Dialects, ProducerRun, TopicSpec};
+use narumq_model::{FormatId, TopicPolicy};
+use std::sync::Arc;
+
+/// The format's id.
+pub const FORMAT: FormatId = FormatId(200);
+const HEADER: usize = 46;
+
+#[derive(Debug)]
+struct Toy;
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn sum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(1, |sum, b| (sum ^ u32::from(*b)).wrapping_mul(16_777_619))
+}
+
+impl Dialect for Toy {
+    fn batch(&self, bytes: &[u8]) -> Option<BatchFacts> {
+        let producer = u64_at(bytes, 28)?.checked_sub(1);
+        let epoch = u16::from_le_bytes(bytes.get(36..38)?.try_into().ok()?);
+        let first = u32_at(bytes, 38)?;
+        let len = u32_at(bytes, 0)? as usize;
+        u32_at(bytes, 42)?;
+        (len >= HEADER).then_some(BatchFacts {
+            len,
+            base: u64_at(bytes, 4)?,
+            epoch: u32_at(bytes, 12)?,
+            count: u32_at(bytes, 16)?,
+            max_time: u64_at(bytes, 20)? as i64,
+            producer: producer.map(|id| ProducerRun { id, epoch, first }),
+        })
+    }
+
+    fn is_whole(&self, batch: &[u8]) -> bool {
+        u32_at(batch, 42) == Some(sum(&batch[HEADER..]))
+    }
+
+    fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
+        batch[4..12].copy_from_slice(&base.to_le_bytes());
+        batch[12..16].copy_from_slice(&epoch.to_le_bytes());
+    }
+}
+
+pub fn dialects() -> Dialects {
+    let mut dialects = Dialects::default();
+    dialects.register(FORMAT, Arc::new(Toy));
+    dialects
+}
+
+/// A batch of `count` records of which the bytes tell `id`.
+pub fn bytes(id: u64, count: u32, len: usize, producer: Option<ProducerRun>) -> Vec<u8> {
+    let mut body: Vec<u8> = (0..len.max(8)).map(|n| (n as u64 * 31 + id) as u8).collect();
+    body[..8].copy_from_slice(&id.to_le_bytes());
+    let mut out = Vec::new();
+    out.extend_from_slice(&((HEADER + body.len()) as u32).to_le_bytes());
+    out.extend_from_slice(&[0; 12]);
+    out.extend_from_slice(&count.to_le_bytes());
+    out.extend_from_slice(&(id as i64).to_le_bytes());
+    out.extend_from_slice(&producer.map_or(0, |p| p.id + 1).to_le_bytes());
+    out.extend_from_slice(&producer.map_or(0, |p| p.epoch).to_le_bytes());
+    out.extend_from_slice(&producer.map_or(0, |p| p.first).to_le_bytes());
+    out.extend_from_slice(&sum(&body).to_le_bytes());
+    out.extend(body);
+    out
+}
+
+/// The same as it is appended.
+pub fn batch(bytes: &[u8]) -> Batch<'_> {
+    let facts = Toy.batch(bytes).expect("a batch");
+    Batch { bytes, count: facts.count, max_time: facts.max_time, producer: facts.producer }
+}
+
+/// Offset, count and id of each whole batch; what they hold is checked.
+pub fn read(bytes: &[u8]) -> Vec<(u64, u32, u64)> {
+    let (mut at, mut out) = (0, Vec::new());
+    while let Some(facts) = Toy.batch(&bytes[at..]).filter(|facts| facts.len <= bytes.len() - at) {
+        let one = &bytes[at..at + facts.len];
+        assert!(Toy.is_whole(one), "batch {} is damaged", facts.base);
+        out.push((facts.base, facts.count, u64_at(one, HEADER).expect("an id")));
+        at += facts.len;
+    }
+    assert_eq!(at, bytes.len(), "no half batches");
+    out
+}
+
+/// A topic of this format.
+pub fn topic(name: &str, partitions: u32, policy: TopicPolicy) -> TopicSpec {
+    TopicSpec {
+        name: name.into(),
+        uuid: 1 + name.len() as u128,
+        format: FORMAT,
+        partitions,
+        durability: None,
+        policy,
+        settings: Vec::new(),
+    }
+}

@@ -1,0 +1,159 @@
+//! Topics over the log and its segments: what was taken is there, in order, after any end.
+
+mod harness;
+
+use harness::batches::{batch, bytes, read, topic};
+use harness::{Rig, session, small};
+use narumq_broker::{AppendError, Appended, FetchError, Fetched, PartitionHandle, ProducerRun};
+use narumq_log::disk::faulty::{FaultyDisk, Plan};
+use narumq_model::{Lsn, Time, TopicPolicy};
+use std::sync::Arc;
+
+fn open(disk: &FaultyDisk) -> Rig {
+    Rig::open(Arc::new(disk.clone()), small(), Time(1_000))
+}
+
+fn policy(segment_bytes: u64) -> TopicPolicy {
+    TopicPolicy { segment_bytes, ..TopicPolicy::default() }
+}
+
+fn create(rig: &mut Rig, name: &str, partitions: u32, segment_bytes: u64) {
+    let spec = topic(name, partitions, policy(segment_bytes));
+    let (_, lsn) = rig.turn(|rig, turn| rig.broker.create_topic(&rig.vhost, spec, turn)).expect("it is new");
+    rig.durable(lsn);
+}
+
+fn partition(rig: &Rig, name: &str, number: u32) -> PartitionHandle {
+    rig.broker.topic(&rig.vhost, name).and_then(|t| t.partition(number)).expect("it is there")
+}
+
+fn append(rig: &mut Rig, to: &PartitionHandle, bytes: &[u8]) -> Result<Appended, AppendError> {
+    rig.turn(|rig, turn| rig.broker.append(to, batch(bytes), turn))
+}
+
+fn fetch(rig: &mut Rig, from: &PartitionHandle, offset: u64, max: u64) -> Result<Fetched, FetchError> {
+    loop {
+        let fetched = rig.turn(|rig, turn| rig.broker.fetch(from, (offset, max, true), session(1), turn))?;
+        if !fetched.reading {
+            return Ok(fetched);
+        }
+        rig.wait("a piece is read", |rig| rig.broker.reading() == 0);
+    }
+}
+
+/// All batches from `offset` on, `max` bytes at a time.
+fn drain(rig: &mut Rig, from: &PartitionHandle, mut offset: u64, max: u64) -> Vec<(u64, u32, u64)> {
+    let mut all = Vec::new();
+    loop {
+        let fetched = fetch(rig, from, offset, max).expect("it can be read");
+        if fetched.is_empty() {
+            assert_eq!(offset, fetched.high);
+            return all;
+        }
+        let batches = read(&fetched.bytes.concat());
+        all.extend(batches.iter().copied());
+        offset = batches.last().map_or(offset, |(base, count, _)| base + u64::from(*count));
+    }
+}
+
+#[test]
+fn readers_see_what_is_durable_and_nothing_more() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    create(&mut rig, "t", 2, 1 << 20);
+    let p = partition(&rig, "t", 1);
+    let first = append(&mut rig, &p, &bytes(1, 3, 50, None)).expect("taken");
+    assert_eq!((first.base, first.start), (0, 0));
+    rig.durable(first.lsn);
+    let second = append(&mut rig, &p, &bytes(2, 2, 50, None)).expect("taken");
+    assert_eq!(second.base, 3);
+    rig.durable(second.lsn);
+    assert_eq!(drain(&mut rig, &p, 0, 10), [(0, 3, 1), (3, 2, 2)]);
+    assert_eq!(drain(&mut rig, &p, 2, 1 << 20), [(0, 3, 1), (3, 2, 2)], "from the batch that holds the offset");
+    assert_eq!(drain(&mut rig, &p, 4, 1 << 20), [(3, 2, 2)]);
+    assert_eq!(fetch(&mut rig, &p, 6, 10).err(), Some(FetchError::OutOfRange { start: 0, high: 5 }));
+}
+
+#[test]
+fn what_is_sent_twice_is_taken_once_over_restarts_too() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    create(&mut rig, "t", 1, 1 << 20);
+    let p = partition(&rig, "t", 0);
+    let run = |first| Some(ProducerRun { id: 5, epoch: 0, first });
+    let taken = append(&mut rig, &p, &bytes(1, 10, 20, run(0))).expect("taken");
+    let again = append(&mut rig, &p, &bytes(1, 10, 20, run(0))).expect("known");
+    assert_eq!((again.base, again.lsn), (taken.base, taken.lsn), "the answer waits for the first one");
+    assert_eq!(append(&mut rig, &p, &bytes(3, 1, 20, run(20))), Err(AppendError::OutOfOrderSequence));
+    rig.durable(taken.lsn);
+    drop(rig);
+    let mut rig = open(&disk.after_kill(Plan::default()));
+    let p = partition(&rig, "t", 0);
+    assert_eq!(append(&mut rig, &p, &bytes(1, 10, 20, run(0))).map(|a| a.base), Ok(0));
+    assert_eq!(append(&mut rig, &p, &bytes(2, 1, 20, run(10))).map(|a| a.base), Ok(10));
+}
+
+#[test]
+fn ids_of_producers_are_never_given_twice() {
+    let mut disk = FaultyDisk::new(Plan::default());
+    let mut given = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let mut rig = open(&disk);
+        for _ in 0..1_500 {
+            let (id, lsn) = rig.turn(|rig, turn| rig.broker.new_producer(turn));
+            assert!(given.insert(id), "{id} was given before");
+            rig.durable(lsn);
+        }
+        drop(rig);
+        disk = disk.after_kill(Plan::default());
+    }
+}
+
+/// Batches of all sizes into three partitions, over ends of all kinds; everything durable is there afterwards.
+#[test]
+fn batches_survive_any_end_in_log_or_segment() {
+    for seed in 0..12u64 {
+        let mut disk = FaultyDisk::new(Plan::default());
+        let mut rig = open(&disk);
+        create(&mut rig, "t", 3, 100 << 10);
+        let mut sent: Vec<Vec<(u64, u32, u64)>> = vec![Vec::new(); 3];
+        let mut id = seed * 1_000_000;
+        for round in 0..6u64 {
+            for n in 0..120u64 {
+                id += 1;
+                let which = (id * 7 + seed) % 3;
+                let p = partition(&rig, "t", which as u32);
+                let (count, len) = (1 + (id % 9) as u32, ((id * 7919 + seed * 31) % 30_000) as usize);
+                let appended = append(&mut rig, &p, &bytes(id, count, len, None)).expect("taken");
+                sent[which as usize].push((appended.base, count, id));
+                if n % 40 == 39 {
+                    rig.durable(appended.lsn);
+                    let half = sent[which as usize].len() / 2;
+                    let from = sent[which as usize][half].0;
+                    assert_eq!(drain(&mut rig, &p, from, 70_000), sent[which as usize][half..]);
+                }
+            }
+            let last = rig.fence();
+            assert!(last > Lsn(0));
+            match (seed + round) % 3 {
+                0 => rig.close(),
+                1 => {
+                    disk = disk.after_kill(Plan::default());
+                    drop(rig);
+                }
+                _ => {
+                    disk.cut_power();
+                    drop(rig);
+                    disk = disk.after_power_cut(seed * 100 + round, Plan::default());
+                }
+            }
+            rig = open(&disk);
+            for (number, sent) in sent.iter().enumerate() {
+                let p = partition(&rig, "t", number as u32);
+                assert_eq!(drain(&mut rig, &p, 0, 40_000), *sent, "seed {seed}, round {round}, partition {number}");
+            }
+        }
+        let names = narumq_log::disk::Disk::list(&disk).expect("names");
+        assert!(names.iter().filter(|name| name.ends_with(".segment")).count() > 3, "{names:?}");
+    }
+}

@@ -1,0 +1,217 @@
+//! The copier thread: batches of partitions go from memory into segment files, in large writes, off the writer's path.
+//!
+//! The owner of an object is asked for what is to be copied, and told when it is written and, later, when it is synced:
+//! files that grow cost a sync more than a write, so several objects' copies share the wait. Writes are aligned to 4 KiB:
+//! the block that the last copy ended in is written again with what it held, the rest of the last block is zeros.
+
+use crate::chunk::BLOCK;
+use crate::disk::File;
+use crate::shared::Shared;
+use bytes::Bytes;
+use narumq_model::{Lsn, ObjectId};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+/// What is to be copied for one object.
+#[derive(Clone, Debug, Default)]
+pub struct Copy {
+    /// The writes, in order.
+    pub writes: Vec<CopyWrite>,
+    /// What the owner wants to hear when they are done.
+    pub through: u64,
+}
+
+/// A stretch of a segment file.
+#[derive(Clone, Debug)]
+pub struct CopyWrite {
+    /// The file's name.
+    pub name: String,
+    /// It is to be made.
+    pub create: bool,
+    /// Where it begins, in bytes.
+    pub offset: u64,
+    /// What stands before it in its block: `offset % 4096` bytes.
+    pub before: Vec<u8>,
+    /// The bytes, in order.
+    pub pieces: Vec<Bytes>,
+}
+
+/// What the copier thread is asked to do.
+pub(crate) enum Task {
+    /// This object has something to copy.
+    Copy(ObjectId),
+    /// These files are not wanted any more, once this LSN is durable.
+    Remove(Lsn, Vec<String>),
+    /// End.
+    Stop,
+}
+
+/// Unsynced bytes at which files are synced though more is to be copied.
+const UNSYNCED_MAX: u64 = 32 << 20;
+/// Bytes written at once.
+const WRITE: usize = 1 << 20;
+/// How often it is looked whether files may be removed.
+const LOOK: Duration = Duration::from_millis(50);
+/// Files kept open.
+const OPEN_MAX: usize = 64;
+
+/// Serves requests until told to stop; a failed write or sync ends the log.
+pub(crate) fn run(shared: &Arc<Shared>, tasks: &Receiver<Task>) {
+    let mut copier = Copier {
+        shared: shared.clone(),
+        buffer: Vec::new(),
+        open: VecDeque::new(),
+        unsynced: BTreeMap::new(),
+        copied: BTreeMap::new(),
+        bytes: 0,
+        named: false,
+        dying: Vec::new(),
+    };
+    if let Err(error) = copier.serve(tasks) {
+        shared.fail(format!("segment files: {error}"));
+    }
+}
+
+struct Copier {
+    shared: Arc<Shared>,
+    buffer: Vec<u8>,
+    open: VecDeque<(String, Arc<dyn File>)>,
+    unsynced: BTreeMap<String, Arc<dyn File>>,
+    /// What is written of each object and not yet synced.
+    copied: BTreeMap<ObjectId, u64>,
+    bytes: u64,
+    /// A file was made whose name is not synced.
+    named: bool,
+    /// Files that are not wanted any more, and what must be durable before they go.
+    dying: Vec<(Lsn, Vec<String>)>,
+}
+
+impl Copier {
+    fn serve(&mut self, tasks: &Receiver<Task>) -> io::Result<()> {
+        loop {
+            let task = match tasks.try_recv() {
+                Ok(task) => task,
+                Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Empty) => {
+                    // Nothing else is to be copied: now what was copied is made durable.
+                    self.sync()?;
+                    self.remove()?;
+                    match self.next(tasks) {
+                        Ok(task) => task,
+                        Err(RecvTimeoutError::Timeout) => continue,
+                        Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                    }
+                }
+            };
+            match task {
+                Task::Stop => return Ok(()),
+                Task::Remove(lsn, names) => self.dying.push((lsn, names)),
+                Task::Copy(_) if self.shared.terminal().is_some() => return Ok(()),
+                Task::Copy(object) => self.copy(object)?,
+            }
+        }
+    }
+
+    /// The next task. While files wait to be removed, their time is looked for now and then.
+    fn next(&self, tasks: &Receiver<Task>) -> Result<Task, RecvTimeoutError> {
+        match self.dying.is_empty() {
+            true => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => tasks.recv_timeout(LOOK),
+        }
+    }
+
+    /// Removes files whose time has come.
+    fn remove(&mut self) -> io::Result<()> {
+        let synced = self.shared.synced();
+        let (due, later) = std::mem::take(&mut self.dying).into_iter().partition(|(lsn, _)| *lsn <= synced);
+        self.dying = later;
+        for name in Vec::into_iter(due).flat_map(|(_, names): (Lsn, Vec<String>)| names) {
+            self.open.retain(|(of, _)| *of != name);
+            self.unsynced.remove(&name);
+            match self.shared.files.disk.remove(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, object: ObjectId) -> io::Result<()> {
+        let Some(listener) = self.shared.listener.get().cloned() else { return Ok(()) };
+        let Some(copy) = listener.copy(object) else { return Ok(()) };
+        for write in &copy.writes {
+            self.write(write)?;
+        }
+        listener.copied(object, copy.through, false);
+        self.copied.insert(object, copy.through);
+        if self.bytes >= UNSYNCED_MAX { self.sync() } else { Ok(()) }
+    }
+
+    /// Makes all that was copied durable, then tells the owners.
+    fn sync(&mut self) -> io::Result<()> {
+        if self.copied.is_empty() {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.named) {
+            self.shared.files.disk.sync_names()?;
+        }
+        std::mem::take(&mut self.unsynced).into_values().try_for_each(|file| file.sync())?;
+        self.bytes = 0;
+        let Some(listener) = self.shared.listener.get().cloned() else { return Ok(()) };
+        for (object, through) in std::mem::take(&mut self.copied) {
+            listener.copied(object, through, true);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, write: &CopyWrite) -> io::Result<Arc<dyn File>> {
+        if let Some(at) = self.open.iter().position(|(name, _)| *name == write.name) {
+            return Ok(self.open[at].1.clone());
+        }
+        let file = self.shared.files.disk.open_bulk(&write.name, write.create)?;
+        self.named |= write.create;
+        if self.open.len() == OPEN_MAX {
+            self.open.pop_front();
+        }
+        self.open.push_back((write.name.clone(), file.clone()));
+        Ok(file)
+    }
+
+    fn write(&mut self, write: &CopyWrite) -> io::Result<()> {
+        let file = self.file(write)?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(WRITE + BLOCK, 0);
+        let start = buffer.as_ptr().align_offset(BLOCK);
+        let room = &mut buffer[start..start + WRITE];
+        let mut at = write.offset - write.before.len() as u64;
+        let mut filled = write.before.len();
+        room[..filled].copy_from_slice(&write.before);
+        for piece in &write.pieces {
+            let mut rest = &piece[..];
+            while !rest.is_empty() {
+                let taken = rest.len().min(WRITE - filled);
+                room[filled..filled + taken].copy_from_slice(&rest[..taken]);
+                filled += taken;
+                rest = &rest[taken..];
+                if filled == WRITE {
+                    file.write_at(room, at)?;
+                    at += WRITE as u64;
+                    filled = 0;
+                }
+            }
+        }
+        if filled > 0 {
+            let len = filled.next_multiple_of(BLOCK);
+            room[filled..len].fill(0);
+            file.write_at(&room[..len], at)?;
+            at += len as u64;
+        }
+        self.bytes += at - write.offset;
+        self.buffer = buffer;
+        self.unsynced.insert(write.name.clone(), file);
+        Ok(())
+    }
+}
