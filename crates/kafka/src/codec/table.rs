@@ -204,12 +204,12 @@ macro_rules! apis {
                 match api { $(ApiKey::$name => $crate::codec::Wire::read(reader, form).map(Self::$name),)* }
             }
 
-            /// Appends the body; see [`Message::encode`].
+            /// Appends the whole request; see [`encode_request`](crate::codec::encode_request).
             ///
             /// # Panics
-            /// When the version is not built.
-            pub fn encode(&self, version: i16, out: &mut Vec<u8>, cuts: &mut Vec<$crate::codec::Cut>) {
-                match self { $(Self::$name(body) => $crate::codec::Message::encode(body, version, out, cuts),)* }
+            /// When the version is not built, or the frame is 2 GiB or larger.
+            pub fn encode_frame(&self, caller: $crate::codec::Caller<'_>, version: i16, out: &mut Vec<u8>) {
+                match self { $(Self::$name(body) => $crate::codec::encode_request(caller, version, body, out),)* }
             }
 
             /// A random request, for tests.
@@ -234,12 +234,20 @@ macro_rules! apis {
                 match api { $(ApiKey::$name => $crate::codec::Wire::read(reader, form).map(Self::$name),)* }
             }
 
-            /// Appends the body; see [`Message::encode`].
+            /// Appends the whole response; see [`encode_response`](crate::codec::encode_response).
             ///
             /// # Panics
-            /// When the version is not built.
-            pub fn encode(&self, version: i16, out: &mut Vec<u8>, cuts: &mut Vec<$crate::codec::Cut>) {
-                match self { $(Self::$name(body) => $crate::codec::Message::encode(body, version, out, cuts),)* }
+            /// When the version is not built, or the frame is 2 GiB or larger.
+            pub fn encode_frame(
+                &self,
+                correlation_id: i32,
+                version: i16,
+                out: &mut Vec<u8>,
+                cuts: &mut Vec<$crate::codec::Cut>,
+            ) {
+                match self {
+                    $(Self::$name(body) => $crate::codec::encode_response(correlation_id, version, body, out, cuts),)*
+                }
             }
 
             /// A random response, for tests.
