@@ -1,6 +1,7 @@
 //! Messages that another implementation has encoded: they decode to what it meant and encode to the same bytes.
 //!
 //! The files are made by `e2e/tools/kafka_golden.py`.
+#![allow(clippy::unwrap_used, reason = "a message that cannot be read fails the test")]
 
 mod codec_support;
 

@@ -1,4 +1,5 @@
 //! The golden messages, read from their files.
+#![allow(clippy::unwrap_used, reason = "a golden file that cannot be read fails the test")]
 
 use std::path::Path;
 
