@@ -93,6 +93,10 @@ impl From<QueueError> for Problem {
                 "queue '{}' in vhost '{}' serves a single active consumer and cannot be asked for messages",
                 refusal.queue, refusal.vhost
             )),
+            QueueError::NameOfTopic(refusal) => Self::bad(format!(
+                "inequivalent arg 'x-queue-type' for queue '{}' in vhost '{}': received 'classic' but current is 'stream'",
+                refusal.topic, refusal.vhost
+            )),
         }
     }
 }

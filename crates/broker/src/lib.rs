@@ -219,6 +219,11 @@ impl Broker {
         self.vhost(name).ok_or_else(|| NoSuchVhost { vhost: name.into() }.into())
     }
 
+    /// The vhost that is there from the beginning.
+    pub fn default_vhost(&self) -> Option<Vhost> {
+        self.vhost(&self.settings.default_vhost)
+    }
+
     pub(crate) fn vhost(&self, name: &str) -> Option<Vhost> {
         self.vhosts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }

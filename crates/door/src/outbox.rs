@@ -35,6 +35,8 @@ impl Chunk {
 struct Held {
     lane: u32,
     until: Lsn,
+    /// What is written before `bytes`.
+    chunks: Vec<Chunk>,
     bytes: Vec<u8>,
 }
 
@@ -72,7 +74,29 @@ impl Outbox {
     /// What is written to `lane` from now on leaves only once `until` is durable. `Lsn(0)` holds nothing.
     pub fn hold_until(&mut self, lane: u32, until: Lsn) {
         if until > Lsn(0) {
-            self.held.push(Held { lane, until, bytes: Vec::new() });
+            self.held.push(Held { lane, until, chunks: Vec::new(), bytes: Vec::new() });
+        }
+    }
+
+    /// The last hold of `lane` lasts until `until` is durable, if that is later; without one it is as
+    /// [`hold_until`](Self::hold_until). For answers of one turn, which wait for one sync in any case.
+    pub fn hold_on(&mut self, lane: u32, until: Lsn) {
+        match self.held.iter_mut().rfind(|held| held.lane == lane) {
+            Some(held) => held.until = held.until.max(until),
+            None => self.hold_until(lane, until),
+        }
+    }
+
+    /// Appends shared bytes behind what `lane` holds, without copying them.
+    pub fn push_shared_to(&mut self, lane: u32, bytes: Bytes) {
+        match self.held.iter_mut().rfind(|held| held.lane == lane) {
+            Some(held) => {
+                if !held.bytes.is_empty() {
+                    held.chunks.push(Chunk::Owned(std::mem::take(&mut held.bytes)));
+                }
+                held.chunks.push(Chunk::Shared(bytes));
+            }
+            None => self.push_shared(bytes),
         }
     }
 
@@ -97,6 +121,11 @@ impl Outbox {
                 at += 1;
             } else {
                 let held = self.held.remove(at);
+                for chunk in held.chunks {
+                    self.seal();
+                    self.sealed_bytes += chunk.bytes().len();
+                    self.sealed.push_back(chunk);
+                }
                 self.open.extend_from_slice(&held.bytes);
             }
         }
@@ -191,6 +220,22 @@ mod tests {
         out.release(Lsn(5));
         assert_eq!(ready(&out), b"axbc");
         assert!(!out.is_held(1));
+    }
+
+    #[test]
+    fn shared_bytes_wait_in_their_lane() {
+        let mut out = Outbox::default();
+        out.hold_on(1, Lsn(5));
+        out.lane(1).extend_from_slice(b"ab");
+        out.push_shared_to(1, Bytes::from_static(b"cd"));
+        out.hold_on(1, Lsn(7));
+        out.lane(1).push(b'e');
+        out.push_shared_to(2, Bytes::from_static(b"x"));
+        assert_eq!(ready(&out), b"x");
+        out.release(Lsn(6));
+        assert_eq!(ready(&out), b"x", "the hold lasts until the later one");
+        out.release(Lsn(7));
+        assert_eq!((ready(&out), out.ready_len()), (b"xabcde".to_vec(), 6));
     }
 
     #[test]

@@ -8,4 +8,44 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+mod commands;
+mod dialect;
+mod error;
+mod link;
 pub mod records;
+mod session;
+mod settings;
+mod topics;
+
+pub use dialect::RecordBatches;
+pub use settings::{Advertised, Settings};
+
+use narumq_door::{ConnInfo, Door, Session};
+use narumq_model::{FormatId, Time};
+use std::sync::Arc;
+
+/// The format id of record batches of message format v2.
+pub const FORMAT: FormatId = FormatId(2);
+
+/// The door.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    settings: Arc<Settings>,
+}
+
+impl Kafka {
+    /// A door with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings) }
+    }
+}
+
+impl Door for Kafka {
+    fn name(&self) -> &'static str {
+        "kafka"
+    }
+
+    fn open(&self, info: ConnInfo, _now: Time) -> Box<dyn Session> {
+        Box::new(session::KafkaSession::new(self.settings.clone(), info))
+    }
+}

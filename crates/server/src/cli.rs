@@ -60,9 +60,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR|off", env = "NARUMQ_HTTP", hide_env_values = true, value_delimiter = ',')]
     #[arg(help_heading = "Doors")]
     pub(crate) http: Option<Vec<Listening>>,
-    /// Kafka clients: this door is not built yet, it can only be off
-    #[arg(long, value_name = "off", env = "NARUMQ_KAFKA", hide_env_values = true, help_heading = "Doors")]
-    pub(crate) kafka: Option<Off>,
+    /// Where Kafka clients connect; repeatable [default: 9092]
+    #[arg(long, value_name = "ADDR|off", env = "NARUMQ_KAFKA", hide_env_values = true, value_delimiter = ',')]
+    #[arg(help_heading = "Doors")]
+    pub(crate) kafka: Option<Vec<Listening>>,
     /// SQS clients: this door is not built yet, it can only be off
     #[arg(long, value_name = "off", env = "NARUMQ_SQS", hide_env_values = true, help_heading = "Doors")]
     pub(crate) sqs: Option<Off>,

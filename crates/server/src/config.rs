@@ -18,6 +18,7 @@ pub(crate) use error::ConfigError;
 
 const AMQP_PORT: u16 = 5672;
 const HTTP_PORT: u16 = 15672;
+const KAFKA_PORT: u16 = 9092;
 const HEARTBEAT_SECONDS: u16 = 60;
 
 /// Everything that can be set.
@@ -27,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Where AMQP 0-9-1 is spoken; empty = nowhere.
     pub(crate) amqp: Vec<Address>,
+    /// Where the Kafka protocol is spoken; empty = nowhere.
+    pub(crate) kafka: Vec<Address>,
     /// Where management, health and metrics answer; empty = nowhere.
     pub(crate) http: Vec<Address>,
     /// What AMQP clients are told they speak to.
@@ -64,11 +67,13 @@ impl Config {
             Some(cli::Durability::Fsync) | None => Durability::Fsync,
         };
         let amqp = given.amqp.or(file.amqp.map(file::Addresses::into_vec));
+        let kafka = given.kafka.or(file.kafka.map(file::Addresses::into_vec));
         let http = given.http.or(file.http.map(file::Addresses::into_vec));
         let message_size_max = given.message_size_max.or(file.message_size_max);
         Ok(Self {
             data_dir: given.data_dir.or(file.data_dir).unwrap_or_else(|| "narumq-data".into()),
             amqp: addresses("amqp", amqp, AMQP_PORT)?,
+            kafka: addresses("kafka", kafka, KAFKA_PORT)?,
             http: addresses("http", http, HTTP_PORT)?,
             identity: match given.amqp_product.or(file.amqp_product) {
                 Some(cli::AmqpProduct::Narumq) => Identity::Own,
@@ -98,10 +103,10 @@ impl Config {
         if !(1..=limits::GROUP_BYTES_MAX / 2).contains(&self.message_size_max) {
             return Err(ConfigError::MessageSizeMax(self.message_size_max));
         }
-        if self.amqp.is_empty() && self.http.is_empty() {
+        if self.amqp.is_empty() && self.kafka.is_empty() && self.http.is_empty() {
             return Err(ConfigError::NoDoor);
         }
-        let doors = [("amqp", &self.amqp), ("http", &self.http)];
+        let doors = [("amqp", &self.amqp), ("kafka", &self.kafka), ("http", &self.http)];
         for (door, addresses) in doors {
             let exposed = addresses.iter().find(|a| !a.socket.ip().is_loopback());
             if let (Some(address), false) = (exposed, self.allow_default_credentials) {

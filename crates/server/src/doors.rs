@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::address::Address;
 use crate::directory::{Opened, ProcessDirectory};
 use crate::{startup, system};
+use narumq_broker::Dialects;
 use narumq_door::Door;
 use narumq_net::Listen;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 pub(crate) fn listeners(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Vec<Listen> {
     let mut listeners = Vec::new();
     listen(&mut listeners, &config.amqp, || amqp(config));
+    listen(&mut listeners, &config.kafka, kafka);
     listen(&mut listeners, &config.http, || admin(config, ready, broker));
     listeners
 }
@@ -33,6 +35,17 @@ fn amqp(config: &Config) -> Arc<dyn Door> {
     Arc::new(narumq_amqp::Amqp::new(settings))
 }
 
+fn kafka() -> Arc<dyn Door> {
+    Arc::new(narumq_kafka::Kafka::new(narumq_kafka::Settings::default()))
+}
+
+/// How the core reads the batches of each door.
+pub(crate) fn dialects() -> Dialects {
+    let mut dialects = Dialects::default();
+    dialects.register(narumq_kafka::FORMAT, Arc::new(narumq_kafka::RecordBatches));
+    dialects
+}
+
 fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn Door> {
     let listener = |protocol: &str, a: &Address| narumq_admin::Listener {
         protocol: protocol.to_owned(),
@@ -40,7 +53,8 @@ fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn D
         port: a.socket.port(),
     };
     let amqp = config.amqp.iter().map(|a| listener("amqp", a));
-    let listeners = amqp.chain(config.http.iter().map(|a| listener("http", a))).collect();
+    let kafka = config.kafka.iter().map(|a| listener("kafka", a));
+    let listeners = amqp.chain(kafka).chain(config.http.iter().map(|a| listener("http", a))).collect();
     Arc::new(narumq_admin::Admin::new(narumq_admin::Config {
         node: "narumq@localhost".into(),
         product: "NaruMQ".into(),

@@ -113,6 +113,7 @@ fn open_broker(
         memory_limit: config.memory_limit,
         durability,
         given_exchanges: narumq_amqp::given_exchanges(),
+        dialects: doors::dialects(),
         headers_of: Some(narumq_amqp::headers_of),
         default_vhost: "/".into(),
         salt: (system::seed() as u32).to_le_bytes(),

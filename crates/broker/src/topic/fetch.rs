@@ -4,7 +4,7 @@ use super::cold::Looked;
 use crate::turn::Turn;
 use crate::{Broker, PartitionHandle};
 use bytes::Bytes;
-use narumq_model::SessionId;
+use narumq_model::{Lsn, SessionId};
 use smallvec::SmallVec;
 
 /// What a fetch found.
@@ -17,6 +17,8 @@ pub struct Fetched {
     pub high: u64,
     /// The first record that is there.
     pub start: u64,
+    /// When this is durable readers see more; `Lsn(0)` if nothing more is there.
+    pub pending: Lsn,
     /// What was asked for is being read from the disk: the session is told `Ready`.
     pub reading: bool,
 }
@@ -64,12 +66,12 @@ impl Broker {
             return Err(FetchError::Deleted);
         }
         let undurable = state.tail.undurable(self.durable());
-        let high = state.tail.batch(undurable).map_or(state.end, |batch| batch.base);
+        let (high, pending) = state.tail.batch(undurable).map_or((state.end, Lsn(0)), |batch| (batch.base, batch.lsn));
         let start = state.start;
         if offset < start || offset > high {
             return Err(FetchError::OutOfRange { start, high });
         }
-        let mut fetched = Fetched { high, start, ..Fetched::default() };
+        let mut fetched = Fetched { high, start, pending, ..Fetched::default() };
         if offset == high {
             return Ok(fetched);
         }

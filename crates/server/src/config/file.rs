@@ -15,8 +15,7 @@ pub(crate) struct File {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) amqp: Option<Addresses>,
     pub(crate) http: Option<Addresses>,
-    #[expect(dead_code, reason = "reading it checks that it is off")]
-    kafka: Option<Off>,
+    pub(crate) kafka: Option<Addresses>,
     #[expect(dead_code, reason = "reading it checks that it is off")]
     sqs: Option<Off>,
     #[expect(dead_code, reason = "reading it checks that it is off")]

@@ -24,6 +24,7 @@ fn defaults_are_this_machine_and_the_disk() {
     assert_eq!(config.data_dir, PathBuf::from("narumq-data"));
     assert_eq!(sockets(&config.amqp), ["127.0.0.1:5672", "[::1]:5672"]);
     assert_eq!(sockets(&config.http), ["127.0.0.1:15672", "[::1]:15672"]);
+    assert_eq!(sockets(&config.kafka), ["127.0.0.1:9092", "[::1]:9092"]);
     assert!(!config.amqp[0].optional && config.amqp[1].optional);
     assert_eq!((config.durability, config.identity), (Durability::Fsync, Identity::Compatible));
     assert_eq!((config.heartbeat, config.message_size_max, config.disk_reserve), (60, 128 << 20, None));
@@ -53,7 +54,7 @@ fn the_command_line_stands_over_the_file_and_the_file_over_defaults() {
 fn a_file_with_a_word_that_nobody_knows_is_refused_with_its_line() {
     let error = File::parse("heartbeat = 5\nhartbeat = 6\n").unwrap_err();
     assert!(error.starts_with("line 2: ") && error.contains("hartbeat"), "{error}");
-    let wrong = ["amqp = true", "memory-limit = '1 elephant'", "kafka = 9092", "sqs = '1'", "workers = -1", "="];
+    let wrong = ["amqp = true", "memory-limit = '1 elephant'", "kafka = true", "sqs = '1'", "workers = -1", "="];
     for text in wrong {
         let error = File::parse(text).unwrap_err();
         assert!(error.starts_with("line 1: ") && !error.contains('\n'), "{error}");
@@ -63,7 +64,8 @@ fn a_file_with_a_word_that_nobody_knows_is_refused_with_its_line() {
 #[test]
 fn what_makes_no_sense_together_is_refused() {
     assert!(matches!(merged(&["--amqp", "off", "--amqp", "1"], ""), Err(ConfigError::OffAndOn("amqp"))));
-    assert!(matches!(merged(&["--amqp", "off", "--http", "off"], ""), Err(ConfigError::NoDoor)));
+    let none = ["--amqp", "off", "--http", "off", "--kafka", "off"];
+    assert!(matches!(merged(&none, ""), Err(ConfigError::NoDoor)));
     assert!(matches!(merged(&[], "workers = 65"), Err(ConfigError::Workers(65))));
     assert!(matches!(merged(&["--message-size-max", "1GiB"], ""), Err(ConfigError::MessageSizeMax(_))));
     assert!(matches!(merged(&["--message-size-max", "0"], ""), Err(ConfigError::MessageSizeMax(0))));
@@ -71,7 +73,7 @@ fn what_makes_no_sense_together_is_refused() {
 
 #[test]
 fn other_machines_are_let_in_only_if_told_so_in_words() {
-    for door in ["--amqp", "--http"] {
+    for door in ["--amqp", "--http", "--kafka"] {
         for address in ["0.0.0.0:5672", "[::]:5672", "192.0.2.7:5672"] {
             let error = merged(&[door, address], "").unwrap_err();
             assert!(matches!(error, ConfigError::Exposed { .. }));

@@ -1,0 +1,206 @@
+//! Fetch: what is there at once, or as soon as enough of it is.
+
+use crate::codec::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use crate::codec::{ErrorCode, One, Records, Uuid};
+use crate::error;
+use crate::link::{Call, Link, answer_with};
+use bytes::Bytes;
+use narumq_broker::{FetchError, Fetched, PartitionHandle};
+use narumq_door::Context;
+use narumq_model::{Lsn, Time};
+use smallvec::SmallVec;
+
+/// Bytes of one answer at most, whatever the client allows; one batch may be larger.
+const ANSWER_MAX: u64 = 64 << 20;
+
+/// One partition that is asked for.
+#[derive(Debug)]
+struct Asked {
+    number: i32,
+    partition: Result<PartitionHandle, ErrorCode>,
+    offset: i64,
+    max: u64,
+}
+
+/// A topic that is asked for.
+#[derive(Debug)]
+struct AskedTopic {
+    name: String,
+    id: Uuid,
+    partitions: One<Asked>,
+}
+
+/// A fetch that waits for more.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    call: Call,
+    topics: One<AskedTopic>,
+    min: u64,
+    max: u64,
+    deadline: Time,
+    /// What must be durable before there is more.
+    pending: Lsn,
+    watched: bool,
+}
+
+/// What a look at all partitions gave.
+struct Found {
+    /// By partition, in the order of the request.
+    partitions: Vec<Result<Fetched, FetchError>>,
+    bytes: u64,
+    /// It must be answered now: something is wrong, or enough is there.
+    now: bool,
+    pending: Lsn,
+}
+
+/// `Fetch`
+pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx: &mut Context<'_>) -> Option<Parked> {
+    let vhost = link.vhost.clone()?;
+    let by_id = call.version >= 13;
+    let topics = request.topics.iter().map(|topic| {
+        let handle = match by_id {
+            true => link.topics.with_id(topic.topic_id, &vhost, cx.broker),
+            false => link.topics.named(topic.topic, &vhost, cx.broker),
+        };
+        let unknown = if by_id && handle.is_none() { ErrorCode::UnknownTopicId } else { UNKNOWN };
+        let partitions = topic.partitions.iter().map(|asked| {
+            let number = u32::try_from(asked.partition).ok();
+            let partition = handle.as_ref().zip(number).and_then(|(topic, number)| topic.partition(number));
+            let max = u64::try_from(asked.partition_max_bytes).unwrap_or(0);
+            let (number, offset) = (asked.partition, asked.fetch_offset);
+            Asked { number, partition: partition.ok_or(unknown), offset, max }
+        });
+        AskedTopic { name: topic.topic.to_owned(), id: topic.topic_id, partitions: partitions.collect() }
+    });
+    let parked = Parked {
+        call,
+        topics: topics.collect(),
+        min: u64::try_from(request.min_bytes).unwrap_or(0),
+        max: u64::try_from(request.max_bytes).unwrap_or(0).min(ANSWER_MAX),
+        deadline: cx.turn.now.plus(u64::try_from(request.max_wait_ms).unwrap_or(0)),
+        pending: Lsn(0),
+        watched: false,
+    };
+    parked.again(link, cx)
+}
+
+const UNKNOWN: ErrorCode = ErrorCode::UnknownTopicOrPartition;
+
+impl Parked {
+    /// When it is answered whatever there is.
+    pub(crate) fn deadline(&self) -> Time {
+        self.deadline
+    }
+
+    /// What must be durable before there is more.
+    pub(crate) fn waits_for(&self) -> Option<Lsn> {
+        (self.pending > Lsn(0)).then_some(self.pending)
+    }
+
+    /// Answers if it can be, else gives itself back.
+    pub(crate) fn again(mut self, link: &mut Link, cx: &mut Context<'_>) -> Option<Self> {
+        let found = self.look(link, cx);
+        if found.now || self.deadline <= cx.turn.now {
+            self.answer(found, cx);
+            self.forget(link, cx);
+            return None;
+        }
+        self.pending = found.pending;
+        if !self.watched {
+            self.watched = true;
+            // What comes between the look and the watch is seen by looking again.
+            self.each(|asked| {
+                if let Ok(partition) = &asked.partition {
+                    cx.broker.watch(partition, link.info.id);
+                }
+            });
+            return self.again(link, cx);
+        }
+        Some(self)
+    }
+
+    /// It waits no more.
+    pub(crate) fn forget(&self, link: &Link, cx: &mut Context<'_>) {
+        if self.watched {
+            self.each(|asked| {
+                if let Ok(partition) = &asked.partition {
+                    cx.broker.unwatch(partition, link.info.id);
+                }
+            });
+        }
+    }
+
+    fn each(&self, mut look: impl FnMut(&Asked)) {
+        self.topics.iter().flat_map(|topic| &topic.partitions).for_each(&mut look);
+    }
+
+    fn look(&self, link: &Link, cx: &mut Context<'_>) -> Found {
+        let mut found = Found { partitions: Vec::new(), bytes: 0, now: self.max == 0, pending: Lsn(0) };
+        for asked in self.topics.iter().flat_map(|topic| &topic.partitions) {
+            let Ok(partition) = &asked.partition else {
+                found.now = true;
+                found.partitions.push(Err(FetchError::Deleted));
+                continue;
+            };
+            let left = self.max.saturating_sub(found.bytes);
+            let offset = u64::try_from(asked.offset).unwrap_or(u64::MAX);
+            let what = (offset, asked.max.min(left), found.bytes == 0);
+            let fetched = cx.broker.fetch(partition, what, link.info.id, cx.turn);
+            match &fetched {
+                Ok(fetched) => {
+                    found.bytes += fetched.len() as u64;
+                    found.pending = found.pending.max(fetched.pending);
+                }
+                Err(_) => found.now = true,
+            }
+            found.partitions.push(fetched);
+        }
+        found.now |= found.bytes >= self.min && (self.min == 0 || found.bytes > 0) && !self.is_reading(&found);
+        found
+    }
+
+    /// Whether nothing is there yet and something is on its way from the disk.
+    fn is_reading(&self, found: &Found) -> bool {
+        found.bytes == 0 && found.partitions.iter().flatten().any(|fetched| fetched.reading)
+    }
+
+    fn answer(&self, found: Found, cx: &mut Context<'_>) {
+        let mut records: Vec<SmallVec<[Bytes; 2]>> = Vec::new();
+        let mut partitions = found.partitions.into_iter();
+        let mut response = FetchResponse::default();
+        for topic in &self.topics {
+            let mut told = FetchableTopicResponse { topic: &topic.name, topic_id: topic.id, ..Default::default() };
+            for asked in &topic.partitions {
+                let mut one = PartitionData { partition_index: asked.number, ..Default::default() };
+                match (&asked.partition, partitions.next()) {
+                    (Ok(_), Some(Ok(fetched))) => {
+                        one.high_watermark = fetched.high as i64;
+                        one.last_stable_offset = fetched.high as i64;
+                        one.log_start_offset = fetched.start as i64;
+                        let (length, index) = (fetched.len() as u32, records.len() as u32);
+                        one.records = Records::Elsewhere { length, index };
+                        records.push(fetched.bytes);
+                    }
+                    (Ok(_), Some(Err(refused))) => {
+                        one.error_code = error::fetch(refused).code();
+                        one.high_watermark = -1;
+                        if let FetchError::OutOfRange { start, high } = refused {
+                            one.high_watermark = high as i64;
+                            one.log_start_offset = start as i64;
+                        }
+                        one.records = Records::Here(&[]);
+                    }
+                    (Err(code), _) => {
+                        one.error_code = code.code();
+                        one.high_watermark = -1;
+                        one.records = Records::Here(&[]);
+                    }
+                    (Ok(_), None) => one.records = Records::Here(&[]),
+                }
+                told.partitions.push(one);
+            }
+            response.responses.push(told);
+        }
+        answer_with(self.call, &response, &records, cx);
+    }
+}

@@ -1,0 +1,66 @@
+//! Refusals of the core and of record batches as the protocol's codes.
+
+use crate::codec::ErrorCode;
+use crate::records::{BatchError, RecordRefusalReason};
+use narumq_broker::{AppendError, CreateTopicError, FetchError};
+
+/// The code of a batch that was refused.
+pub(crate) fn batch(error: &BatchError) -> ErrorCode {
+    match error {
+        BatchError::Length { .. } | BatchError::UnknownFormat { .. } | BatchError::Checksum { .. } => {
+            ErrorCode::CorruptMessage
+        }
+        BatchError::TooLarge { .. } | BatchError::InflatedTooLarge { .. } => ErrorCode::MessageTooLarge,
+        BatchError::UnknownCodec { .. } | BatchError::ZstdTooEarly => ErrorCode::UnsupportedCompressionType,
+        BatchError::LogAppendTime => ErrorCode::InvalidTimestamp,
+        BatchError::Records { refused } => {
+            let timed = |reason| matches!(reason, RecordRefusalReason::Timestamp { .. });
+            if refused.iter().any(|r| timed(r.reason)) { ErrorCode::InvalidTimestamp } else { ErrorCode::InvalidRecord }
+        }
+        BatchError::Empty
+        | BatchError::Truncated { .. }
+        | BatchError::OldFormat { .. }
+        | BatchError::SeveralBatches { .. }
+        | BatchError::Count { .. }
+        | BatchError::OffsetRange { .. }
+        | BatchError::Control
+        | BatchError::DeleteHorizon
+        | BatchError::BaseSequence { .. }
+        | BatchError::ProducerEpoch { .. }
+        | BatchError::TransactionWithoutProducer
+        | BatchError::Compression
+        | BatchError::Malformed { .. }
+        | BatchError::OffsetDelta { .. }
+        | BatchError::LeftOver { .. } => ErrorCode::InvalidRecord,
+    }
+}
+
+/// The code of an append that was refused.
+pub(crate) fn append(error: AppendError) -> ErrorCode {
+    match error {
+        AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
+        AppendError::DuplicateSequence => ErrorCode::DuplicateSequenceNumber,
+        AppendError::OutOfOrderSequence => ErrorCode::OutOfOrderSequenceNumber,
+        AppendError::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+    }
+}
+
+/// The code of a fetch that was refused.
+pub(crate) fn fetch(error: FetchError) -> ErrorCode {
+    match error {
+        FetchError::Deleted => ErrorCode::UnknownTopicOrPartition,
+        FetchError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        FetchError::Unreadable => ErrorCode::KafkaStorageError,
+    }
+}
+
+/// The code of a topic that is not created or changed.
+pub(crate) fn create(error: CreateTopicError) -> ErrorCode {
+    match error {
+        CreateTopicError::Exists => ErrorCode::TopicAlreadyExists,
+        CreateTopicError::IsQueue => ErrorCode::InvalidTopicException,
+        CreateTopicError::Format => ErrorCode::UnsupportedForMessageFormat,
+        CreateTopicError::Unknown => ErrorCode::UnknownTopicOrPartition,
+        CreateTopicError::Partitions => ErrorCode::InvalidPartitions,
+    }
+}

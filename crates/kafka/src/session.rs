@@ -1,0 +1,139 @@
+//! One Kafka connection: frames in, requests, events, answers in the order of the requests.
+
+use crate::Settings;
+use crate::codec::{FRAME_HEAD, Reader, RequestHeader, frame_size};
+use crate::commands;
+use crate::commands::fetch::Parked;
+use crate::link::{Call, Link};
+use narumq_door::{Cause, ConnInfo, Context, Event, Flow, Session};
+use narumq_model::{Lsn, Time};
+use std::sync::Arc;
+
+/// Output beyond which no request is looked at, in bytes.
+const OUTPUT_MAX: usize = 4 << 20;
+/// How often a session that waits for the disk to keep up looks again, in milliseconds.
+const POLL_MS: u64 = 5;
+
+/// The protocol state of one connection.
+pub(crate) struct KafkaSession {
+    link: Link,
+    /// A request that waits; those behind it wait too.
+    parked: Option<Parked>,
+    /// Too much is on its way to the disk, or to the client: no request is looked at.
+    congested: bool,
+    choked: bool,
+    polled: Time,
+    closed: bool,
+}
+
+impl KafkaSession {
+    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo) -> Self {
+        Self {
+            link: Link::new(settings, info),
+            parked: None,
+            congested: false,
+            choked: false,
+            polled: Time(0),
+            closed: false,
+        }
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>) {
+        self.closed = true;
+        cx.out.close();
+    }
+
+    /// One request. False if the connection is to be closed.
+    fn request(&mut self, content: &[u8], cx: &mut Context<'_>) -> bool {
+        let mut reader = Reader::new(content);
+        let Ok(header) = RequestHeader::read(&mut reader) else { return false };
+        let call = Call { correlation: header.correlation_id, version: header.api_version };
+        let Ok(done) = commands::run(&mut self.link, &header, call, &mut reader, cx) else { return false };
+        self.parked = done;
+        true
+    }
+
+    /// Looks whether the request that waits can be answered now.
+    fn try_parked(&mut self, cx: &mut Context<'_>) {
+        if let Some(parked) = self.parked.take() {
+            self.parked = parked.again(&mut self.link, cx);
+        }
+    }
+}
+
+impl Session for KafkaSession {
+    fn on_bytes(&mut self, input: &[u8], cx: &mut Context<'_>) -> Flow {
+        let (mut consumed, mut needed) = (0, 0);
+        while !self.paused() && !self.closed {
+            match frame_size(&input[consumed..], self.link.settings.request_bytes_max) {
+                Err(_) => {
+                    self.close(cx);
+                    break;
+                }
+                Ok(None) => break,
+                Ok(Some(size)) => {
+                    let begin = consumed + FRAME_HEAD;
+                    let Some(content) = input.get(begin..begin + size) else {
+                        needed = FRAME_HEAD + size;
+                        break;
+                    };
+                    if !self.request(content, cx) {
+                        self.close(cx);
+                    }
+                    consumed = begin + size;
+                }
+            }
+            self.choked = cx.out.ready_len() > OUTPUT_MAX;
+        }
+        if self.closed {
+            consumed = input.len();
+        }
+        self.congested = cx.broker.congested();
+        self.polled = cx.turn.now;
+        Flow { consumed, needed }
+    }
+
+    fn on_event(&mut self, event: Event, cx: &mut Context<'_>) {
+        match event {
+            Event::Ready { .. } | Event::Durable(_) => {
+                self.congested &= cx.broker.congested();
+                if !self.choked {
+                    self.try_parked(cx);
+                }
+            }
+            Event::Kick(_) | Event::Stop => self.close(cx),
+            Event::Deliver(_) | Event::Cancelled { .. } | Event::Pressure(_) => {}
+        }
+    }
+
+    fn on_writable(&mut self, cx: &mut Context<'_>) {
+        self.choked = false;
+        self.try_parked(cx);
+    }
+
+    fn on_tick(&mut self, cx: &mut Context<'_>) {
+        self.polled = cx.turn.now;
+        self.congested &= cx.broker.congested();
+        self.try_parked(cx);
+    }
+
+    fn next_tick(&self) -> Option<Time> {
+        let parked = self.parked.as_ref().map(Parked::deadline);
+        let poll = self.congested.then(|| self.polled.plus(POLL_MS));
+        [parked, poll].into_iter().flatten().min()
+    }
+
+    fn paused(&self) -> bool {
+        self.parked.is_some() || self.congested || self.choked
+    }
+
+    fn waits_for(&self) -> Option<Lsn> {
+        self.parked.as_ref().and_then(Parked::waits_for)
+    }
+
+    fn on_close(&mut self, _: Cause, cx: &mut Context<'_>) {
+        if let Some(parked) = self.parked.take() {
+            parked.forget(&self.link, cx);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The topics that a connection used last, by name and by id, as long as no topic comes or goes.
+
+use crate::codec::Uuid;
+use foldhash::fast::RandomState;
+use narumq_broker::{Broker, TopicHandle, Vhost};
+use std::collections::HashMap;
+
+/// Topics remembered.
+const KNOWN: usize = 4096;
+
+/// The topics that a connection used last.
+#[derive(Default)]
+pub(crate) struct Topics {
+    version: u64,
+    names: HashMap<String, TopicHandle, RandomState>,
+    ids: HashMap<u128, TopicHandle, RandomState>,
+}
+
+impl Topics {
+    fn refresh(&mut self, broker: &Broker) {
+        let version = broker.topology_version();
+        if self.version != version || self.names.len() > KNOWN {
+            self.version = version;
+            self.names.clear();
+            self.ids.clear();
+        }
+    }
+
+    /// A topic by name.
+    pub(crate) fn named(&mut self, name: &str, vhost: &Vhost, broker: &Broker) -> Option<TopicHandle> {
+        self.refresh(broker);
+        if let Some(topic) = self.names.get(name) {
+            return Some(topic.clone());
+        }
+        let topic = broker.topic(vhost, name)?;
+        self.names.insert(name.to_owned(), topic.clone());
+        Some(topic)
+    }
+
+    /// A topic by id.
+    pub(crate) fn with_id(&mut self, id: Uuid, vhost: &Vhost, broker: &Broker) -> Option<TopicHandle> {
+        self.refresh(broker);
+        let id = u128::from_be_bytes(id.0);
+        if self.ids.is_empty() {
+            self.ids = broker.topics(vhost).into_iter().map(|topic| (topic.definition().uuid, topic)).collect();
+        }
+        self.ids.get(&id).cloned()
+    }
+}
+
+/// The id of a topic as the protocol writes it.
+pub(crate) fn id_of(topic: &TopicHandle) -> Uuid {
+    Uuid(topic.definition().uuid.to_be_bytes())
+}
