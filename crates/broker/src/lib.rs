@@ -19,6 +19,7 @@ pub mod error;
 mod event;
 mod exchange;
 mod exclusive;
+pub mod group;
 mod listing;
 mod open;
 mod parts;
