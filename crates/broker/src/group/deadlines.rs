@@ -29,9 +29,11 @@ impl Deadlines {
         self.0.pop().map(|Reverse(entry)| entry)
     }
 
-    /// Throws out what is not `living`, if that is worth the while.
+    /// Throws out what does not live, if that is worth the while; all, if nothing does.
     pub(super) fn prune(&mut self, living: usize, mut lives: impl FnMut(Time, &str) -> bool) {
-        if self.0.len() > 2 * living + SLACK {
+        if living == 0 {
+            self.0.clear();
+        } else if self.0.len() > 2 * living + SLACK {
             self.0.retain(|Reverse((at, name))| lives(*at, name));
         }
     }
@@ -67,5 +69,7 @@ mod tests {
         }
         assert!(deadlines.len() <= 2 + SLACK + 1, "{}", deadlines.len());
         assert_eq!(deadlines.next(), Some(Time(5)));
+        deadlines.prune(0, |_, _| true);
+        assert_eq!(deadlines.next(), None);
     }
 }

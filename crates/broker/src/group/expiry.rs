@@ -54,7 +54,7 @@ impl Group {
         }
         member.session.looked_at = Time::NEVER;
         let ends = member.session.ends;
-        if ends > step.now {
+        if ends > at {
             self.end_session_at(&id, ends);
         } else if !member.is_excused() {
             self.dismiss(&id, step);

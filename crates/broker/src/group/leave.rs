@@ -45,10 +45,12 @@ impl Group {
             self.dismiss(&member.ok_or(GroupRefusal::UnknownMember)?, step);
             return Ok(());
         }
-        if self.pending.remove(leaver.member_id).is_none() {
-            self.check_member(leaver.member_id, leaver.instance_id)?;
-            self.dismiss(leaver.member_id, step);
+        if self.pending.remove(leaver.member_id).is_some() {
+            self.prune_sessions();
+            return Ok(());
         }
+        self.check_member(leaver.member_id, leaver.instance_id)?;
+        self.dismiss(leaver.member_id, step);
         Ok(())
     }
 
@@ -61,6 +63,7 @@ impl Group {
         if let Some(caller) = member.syncing {
             step.synced(caller, Err(GroupRefusal::UnknownMember));
         }
+        self.prune_sessions();
     }
 
     /// Somebody has gone: those who are left share its work.
