@@ -8,12 +8,23 @@
 //! ```
 
 pub mod batch;
+pub mod build;
 pub mod check;
+pub mod compact;
+pub mod compression;
 pub mod error;
+pub mod marker;
+pub mod rewrite;
+mod skim;
 mod varint;
 pub mod walk;
 
 pub use batch::{Attributes, BatchHeader, Batches, Codec, HEADER_BYTES, first_batch};
-pub use check::{Checked, Rules, TimestampRule, check};
+pub use build::{BatchBuilder, NewRecord, Producer};
+pub use check::{Checked, Rules, TimestampRule, Walked, check};
+pub use compact::{keep, keep_with_horizon};
+pub use compression::inflate;
 pub use error::{BatchError, RecordFault, RecordRefusal, RecordRefusalReason};
-pub use walk::{Headers, Record, Records};
+pub use marker::{Outcome, transaction_marker};
+pub use rewrite::{patch, recompress, set_log_append_time, set_max_timestamp};
+pub use walk::{Header, Headers, Record, Records};

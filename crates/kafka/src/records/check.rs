@@ -6,8 +6,10 @@
 //! ```
 
 use super::batch::{ATTRIBUTES, Attributes, BatchHeader, Codec, HEADER_BYTES, NO_TIMESTAMP, first_batch};
+use super::compression::inflate;
 use super::error::{BatchError, RECORD_REFUSALS_MAX, RecordRefusal, RecordRefusalReason};
-use super::walk::{Records, read_record};
+use super::skim::skim_record;
+use super::walk::Records;
 
 /// What a topic, and the version of the request, ask of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,9 @@ pub fn check(records: &[u8], rules: &Rules) -> Result<Checked, BatchError> {
     let codec = check_header(&header, rules)?;
     let walked = match codec {
         Codec::None => Some(check_records(&header, &batch[HEADER_BYTES..], rules)?),
+        _ if must_inflate(&header, rules) => {
+            Some(check_records(&header, &inflate(batch, rules.inflated_bytes_max)?, rules)?)
+        }
         _ => None,
     };
     Ok(Checked { header, walked })
@@ -124,17 +129,28 @@ fn check_header(header: &BatchHeader, rules: &Rules) -> Result<Codec, BatchError
     Ok(codec)
 }
 
+/// Whether compressed records must be looked at: also if the header's times let expect a refusal, to say of which ones.
+fn must_inflate(header: &BatchHeader, rules: &Rules) -> bool {
+    let strays = match rules.timestamps {
+        TimestampRule::CreateTime { earliest, latest } => {
+            header.base_timestamp < earliest || header.base_timestamp > latest || header.max_timestamp > latest
+        }
+        TimestampRule::LogAppendTime => false,
+    };
+    rules.inflate || rules.compacted || strays
+}
+
 /// Looks at each record of the uncompressed `section`.
 fn check_records(header: &BatchHeader, section: &[u8], rules: &Rules) -> Result<Walked, BatchError> {
     let (mut at, mut keyless, mut delta_of_max) = (0, false, -1);
     let (mut earliest, mut latest) = (i64::MAX, NO_TIMESTAMP);
     for index in 0..header.count {
-        let record =
-            read_record(section, &mut at).map_err(|fault| BatchError::Malformed { index: index as u32, fault })?;
+        let record = skim_record(section, at).map_err(|fault| BatchError::Malformed { index: index as u32, fault })?;
         if record.offset_delta != index {
             return Err(BatchError::OffsetDelta { index: index as u32, offset_delta: record.offset_delta });
         }
-        keyless |= record.key.is_none();
+        at = record.end;
+        keyless |= record.keyless;
         let timestamp = header.base_timestamp.wrapping_add(record.timestamp_delta);
         earliest = earliest.min(timestamp);
         if timestamp > latest {
