@@ -189,6 +189,7 @@ impl Session for AmqpSession {
                 }
             }
             Event::Kick(reason) => self.forced(&reason, cx),
+            Event::Group { .. } => {}
             Event::Stop => self.forced("broker forced connection closure with reason 'shutdown'", cx),
         }
     }

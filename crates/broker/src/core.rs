@@ -1,5 +1,6 @@
 //! What every queue needs beside itself: the log, the mailboxes, the table by id, the deadlines.
 
+use crate::coordinator::Coordinated;
 use crate::counts::Totals;
 use crate::event::Mailboxes;
 use crate::promises::Promises;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) mailboxes: Mailboxes,
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
     partitions: RwLock<HashMap<ObjectId, Arc<Partition>, RandomState>>,
+    groups: RwLock<HashMap<ObjectId, Arc<Coordinated>, RandomState>>,
     /// Memory of the batches that all partitions keep, in bytes.
     pub(crate) tails: AtomicU64,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
@@ -53,6 +55,7 @@ impl Core {
             mailboxes: Mailboxes::new(workers),
             queues: RwLock::default(),
             partitions: RwLock::default(),
+            groups: RwLock::default(),
             tails: AtomicU64::new(0),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
@@ -104,6 +107,18 @@ impl Core {
 
     pub(crate) fn leave_partition(&self, id: ObjectId) {
         self.partitions.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    pub(crate) fn group(&self, id: ObjectId) -> Option<Arc<Coordinated>> {
+        self.groups.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(crate) fn enter_group(&self, group: Arc<Coordinated>) {
+        self.groups.write().unwrap_or_else(PoisonError::into_inner).insert(group.definition.id, group);
+    }
+
+    pub(crate) fn leave_group(&self, id: ObjectId) {
+        self.groups.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// The queue wants to be looked at then. True if that is earlier than anything so far.

@@ -33,7 +33,7 @@ impl Broker {
         self.version.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn next_id(&self) -> ObjectId {
+    pub(crate) fn next_id(&self) -> ObjectId {
         ObjectId(self.next_object.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -1,5 +1,6 @@
 //! What a session may be told, and the mailboxes that carry it to the session's worker.
 
+use crate::group::{GroupRefusal, Joined, Synced};
 use crate::turn::Turn;
 use narumq_model::{Lsn, Message, ObjectId, Seq, SessionId};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -31,6 +32,15 @@ impl Pressure {
     }
 }
 
+/// What a group answers to a request that it may have let wait.
+#[derive(Clone, Debug)]
+pub enum GroupAnswer {
+    /// To a join.
+    Joined(Result<Joined, GroupRefusal>),
+    /// To a sync.
+    Synced(Result<Synced, GroupRefusal>),
+}
+
 /// All that a session may be told from outside its own calls.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -45,6 +55,15 @@ pub enum Event {
     Ready {
         /// The queue.
         queue: ObjectId,
+    },
+    /// The answer of a group to a request of this session.
+    Group {
+        /// The number that the session gave its request.
+        request: u64,
+        /// What it is told.
+        answer: Box<GroupAnswer>,
+        /// The entry that a positive answer waits for.
+        after: Lsn,
     },
     /// Everything up to here is durable; once per connection and sync, and only where something waits.
     Durable(Lsn),

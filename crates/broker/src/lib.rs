@@ -10,6 +10,7 @@ mod bury;
 mod catalog;
 mod codec;
 mod consume;
+mod coordinator;
 mod core;
 mod counts;
 mod declare;
@@ -41,7 +42,7 @@ pub use declare::queues::QueueSpec;
 pub use declare::topics::{CreateTopicError, TopicSpec};
 pub use dialect::{BatchFacts, Dialect, Dialects, ProducerRun};
 pub use error::*;
-pub use event::{Delivery, Event, Mailboxes, Pressure, Wake};
+pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
 pub use narumq_log::Options as LogOptions;
 use narumq_log::Terminal;
@@ -172,6 +173,10 @@ impl Broker {
     /// Does what is due: messages and queues die of age.
     pub fn advance(&self, turn: &mut Turn) {
         for id in self.core.due(turn.now) {
+            if let Some(group) = self.core.group(id) {
+                self.advance_group(&group, turn);
+                continue;
+            }
             let Some(queue) = self.core.queue(id) else { continue };
             let mut state = queue.lock();
             if !state.deleted {

@@ -9,6 +9,7 @@ use crate::core::Core;
 use crate::declare::exchanges::ExchangeSpec;
 use crate::dialect::Dialects;
 use crate::event::Event;
+use crate::group::GroupSettings;
 use crate::turn::Turn;
 use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub given_exchanges: Vec<ExchangeSpec>,
     /// How the core reads the batches of each format.
     pub dialects: Dialects,
+    /// The settings of groups.
+    pub groups: Arc<GroupSettings>,
     /// Reads the headers out of property bytes, for exchanges that route dead messages by them.
     pub headers_of: Option<fn(FormatId, &[u8]) -> Headers>,
     /// The vhost that is there from the beginning.
@@ -53,6 +56,7 @@ impl Default for Settings {
             given_exchanges: Vec::new(),
             headers_of: None,
             dialects: Dialects::default(),
+            groups: Arc::default(),
             default_vhost: "/".into(),
             salt: [0; 4],
         }
@@ -74,6 +78,8 @@ pub enum OpenError {
     LostBatches(ObjectId, u64),
     /// A segment of this partition cannot be read.
     Segment(ObjectId, std::io::Error),
+    /// What is kept of this group cannot be read.
+    Group(Name),
     /// A topic keeps batches of a format that no door of this broker knows.
     Format(Name, FormatId),
     /// A thread cannot be started.
@@ -100,6 +106,7 @@ impl fmt::Display for OpenError {
                 write!(f, "batches of partition {partition} from offset {offset} on lie in no file that can be read")
             }
             Self::Segment(partition, error) => write!(f, "segments of partition {partition}: {error}"),
+            Self::Group(name) => write!(f, "what is kept of group {name} cannot be read"),
             Self::Format(topic, format) => {
                 write!(f, "topic {topic} keeps batches of format {format}, which this broker does not know")
             }

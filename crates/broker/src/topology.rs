@@ -1,5 +1,6 @@
 //! Vhosts and what is in them: exchanges with their bindings, queues by name.
 
+use crate::coordinator::Coordinated;
 use crate::exchange::Bindings;
 use crate::queue::Queue;
 use crate::topic::Topic;
@@ -32,6 +33,7 @@ pub(crate) struct VhostState {
     pub(crate) exchanges: HashMap<Name, Exchange, RandomState>,
     pub(crate) queues: HashMap<Name, Arc<Queue>, RandomState>,
     pub(crate) topics: HashMap<Name, Arc<Topic>, RandomState>,
+    pub(crate) groups: HashMap<Name, Arc<Coordinated>, RandomState>,
 }
 
 impl Vhost {

@@ -1,7 +1,10 @@
 //! The commands: one file a family, one function an API, and the table that leads from the key to it.
 
 mod cluster;
+mod commits;
 pub(crate) mod fetch;
+mod group_admin;
+pub(crate) mod groups;
 mod metadata;
 mod offsets;
 mod produce;
@@ -9,8 +12,18 @@ mod topics;
 
 use crate::codec::{ApiKey, DecodeError, Reader, Request, RequestHeader};
 use crate::link::{Call, Link};
-use fetch::Parked;
+use fetch::Fetching;
+use groups::Waiting;
 use narumq_door::Context;
+
+/// A request that is answered later; those behind it wait, too.
+#[derive(Debug)]
+pub(crate) enum Parked {
+    /// For records.
+    Fetch(Fetching),
+    /// For a group.
+    Group(Waiting),
+}
 
 /// Runs one request: answers it, or gives back what waits.
 ///
@@ -34,11 +47,22 @@ pub(crate) fn run(
     if link.vhost.is_none() {
         link.vhost = cx.broker.default_vhost();
     }
+    let waits = |waiting: Option<Waiting>| Ok(waiting.map(Parked::Group));
     match Request::read(api, call.version, reader)? {
         Request::ApiVersions(_) => cluster::api_versions(call, cx),
         Request::Metadata(request) => metadata::metadata(link, &request, call, cx),
         Request::Produce(request) => produce::produce(link, &request, call, cx),
-        Request::Fetch(request) => return Ok(fetch::fetch(link, &request, call, cx)),
+        Request::Fetch(request) => return Ok(fetch::fetch(link, &request, call, cx).map(Parked::Fetch)),
+        Request::JoinGroup(request) => return waits(groups::join(link, &request, call, header.client_id, cx)),
+        Request::SyncGroup(request) => return waits(groups::sync(link, &request, call, cx)),
+        Request::Heartbeat(request) => groups::heartbeat(link, &request, call, cx),
+        Request::LeaveGroup(request) => groups::leave(link, &request, call, cx),
+        Request::OffsetCommit(request) => commits::commit(link, &request, call, cx),
+        Request::OffsetFetch(request) => commits::fetch(link, &request, call, cx),
+        Request::OffsetDelete(request) => commits::delete(link, &request, call, cx),
+        Request::DescribeGroups(request) => group_admin::describe(link, &request, call, cx),
+        Request::ListGroups(request) => group_admin::list(link, &request, call, cx),
+        Request::DeleteGroups(request) => group_admin::delete(link, &request, call, cx),
         Request::ListOffsets(request) => offsets::list_offsets(link, &request, call, cx),
         Request::FindCoordinator(request) => cluster::find_coordinator(link, &request, call, cx),
         Request::InitProducerId(request) => produce::init_producer_id(&request, call, cx),
@@ -50,14 +74,24 @@ pub(crate) fn run(
 }
 
 /// The APIs that are built, as clients are told.
-pub(crate) const BUILT: [ApiKey; 9] = [
+pub(crate) const BUILT: [ApiKey; 19] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
+    ApiKey::JoinGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
     ApiKey::InitProducerId,
+    ApiKey::DeleteGroups,
+    ApiKey::OffsetDelete,
 ];

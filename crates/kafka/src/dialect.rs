@@ -1,6 +1,7 @@
 //! What the core must know of record batches: lengths, offsets, times, producers, by their headers alone.
 
 use crate::records::batch::{Attributes, BatchHeader, HEADER_BYTES};
+use crate::records::patch;
 use narumq_broker::{BatchFacts, Dialect, ProducerRun};
 
 /// Reads record batches of message format v2 for the core.
@@ -38,7 +39,6 @@ impl Dialect for RecordBatches {
     }
 
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
-        batch[..8].copy_from_slice(&(base as i64).to_be_bytes());
-        batch[12..16].copy_from_slice(&(epoch as i32).to_be_bytes());
+        patch(batch, base as i64, epoch as i32);
     }
 }

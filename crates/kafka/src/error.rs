@@ -2,6 +2,7 @@
 
 use crate::codec::ErrorCode;
 use crate::records::{BatchError, RecordRefusalReason};
+use narumq_broker::group::GroupRefusal;
 use narumq_broker::{AppendError, CreateTopicError, FetchError};
 
 /// The code of a batch that was refused.
@@ -51,6 +52,26 @@ pub(crate) fn fetch(error: FetchError) -> ErrorCode {
         FetchError::Deleted => ErrorCode::UnknownTopicOrPartition,
         FetchError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         FetchError::Unreadable => ErrorCode::KafkaStorageError,
+    }
+}
+
+/// The code of what a group refuses.
+pub(crate) fn group(refusal: &GroupRefusal) -> ErrorCode {
+    match refusal {
+        GroupRefusal::UnknownMember => ErrorCode::UnknownMemberId,
+        GroupRefusal::IllegalGeneration => ErrorCode::IllegalGeneration,
+        GroupRefusal::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupRefusal::InconsistentProtocol => ErrorCode::InconsistentGroupProtocol,
+        GroupRefusal::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+        GroupRefusal::MemberIdRequired(_) => ErrorCode::MemberIdRequired,
+        GroupRefusal::FencedInstance => ErrorCode::FencedInstanceId,
+        GroupRefusal::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
+        GroupRefusal::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupRefusal::NotEmpty => ErrorCode::NonEmptyGroup,
+        GroupRefusal::NotFound => ErrorCode::GroupIdNotFound,
+        GroupRefusal::SubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+        GroupRefusal::MetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+        GroupRefusal::Dead => ErrorCode::CoordinatorNotAvailable,
     }
 }
 

@@ -29,11 +29,13 @@ pub(crate) struct Link {
     pub(crate) topics: Topics,
     /// Random numbers given so far.
     given: u64,
+    /// Requests that groups have answered or will.
+    requests: u64,
 }
 
 impl Link {
     pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo) -> Self {
-        Self { settings, info, vhost: None, topics: Topics::default(), given: 0 }
+        Self { settings, info, vhost: None, topics: Topics::default(), given: 0, requests: 0 }
     }
 
     /// 128 bits that no one can guess, other ones each time.
@@ -41,6 +43,12 @@ impl Link {
         self.given += 1;
         // An odd factor: no two numbers of a connection are the same.
         (self.info.seed ^ u128::from(self.given)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+    }
+
+    /// A number for a request that a group answers.
+    pub(crate) fn next_request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
     }
 
     /// Where this client reaches this broker: host and port.

@@ -3,8 +3,9 @@
 use crate::Settings;
 use crate::codec::{FRAME_HEAD, Reader, RequestHeader, frame_size};
 use crate::commands;
-use crate::commands::fetch::Parked;
+use crate::commands::Parked;
 use crate::link::{Call, Link};
+use narumq_broker::GroupAnswer;
 use narumq_door::{Cause, ConnInfo, Context, Event, Flow, Session};
 use narumq_model::{Lsn, Time};
 use std::sync::Arc;
@@ -55,9 +56,18 @@ impl KafkaSession {
 
     /// Looks whether the request that waits can be answered now.
     fn try_parked(&mut self, cx: &mut Context<'_>) {
-        if let Some(parked) = self.parked.take() {
-            self.parked = parked.again(&mut self.link, cx);
-        }
+        self.parked = match self.parked.take() {
+            Some(Parked::Fetch(fetching)) => fetching.again(&mut self.link, cx).map(Parked::Fetch),
+            other => other,
+        };
+    }
+
+    /// A group has answered a request.
+    fn told(&mut self, request: u64, answer: &GroupAnswer, after: Lsn, cx: &mut Context<'_>) {
+        self.parked = match self.parked.take() {
+            Some(Parked::Group(waiting)) => waiting.answered(request, answer, after, cx).map(Parked::Group),
+            other => other,
+        };
     }
 }
 
@@ -101,6 +111,7 @@ impl Session for KafkaSession {
                     self.try_parked(cx);
                 }
             }
+            Event::Group { request, answer, after } => self.told(request, &answer, after, cx),
             Event::Kick(_) | Event::Stop => self.close(cx),
             Event::Deliver(_) | Event::Cancelled { .. } | Event::Pressure(_) => {}
         }
@@ -118,7 +129,10 @@ impl Session for KafkaSession {
     }
 
     fn next_tick(&self) -> Option<Time> {
-        let parked = self.parked.as_ref().map(Parked::deadline);
+        let parked = match &self.parked {
+            Some(Parked::Fetch(fetching)) => Some(fetching.deadline()),
+            _ => None,
+        };
         let poll = self.congested.then(|| self.polled.plus(POLL_MS));
         [parked, poll].into_iter().flatten().min()
     }
@@ -128,12 +142,15 @@ impl Session for KafkaSession {
     }
 
     fn waits_for(&self) -> Option<Lsn> {
-        self.parked.as_ref().and_then(Parked::waits_for)
+        match &self.parked {
+            Some(Parked::Fetch(fetching)) => fetching.waits_for(),
+            _ => None,
+        }
     }
 
     fn on_close(&mut self, _: Cause, cx: &mut Context<'_>) {
-        if let Some(parked) = self.parked.take() {
-            parked.forget(&self.link, cx);
+        if let Some(Parked::Fetch(fetching)) = self.parked.take() {
+            fetching.forget(&self.link, cx);
         }
     }
 }

@@ -114,6 +114,7 @@ fn open_broker(
         durability,
         given_exchanges: narumq_amqp::given_exchanges(),
         dialects: doors::dialects(),
+        groups: Default::default(),
         headers_of: Some(narumq_amqp::headers_of),
         default_vhost: "/".into(),
         salt: (system::seed() as u32).to_le_bytes(),

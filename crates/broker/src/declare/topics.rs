@@ -191,6 +191,7 @@ impl Broker {
             self.core.leave_partition(partition.id);
             partition.clear(&self.core, lsn, turn);
         }
+        self.forget_in_groups(vhost, topic.definition().id, turn);
         self.changed();
         Some(lsn)
     }

@@ -4,6 +4,7 @@ use super::OpenError;
 use super::found::Found;
 use crate::Broker;
 use crate::catalog::Record;
+use crate::coordinator::Coordinated;
 use crate::core::lock;
 use crate::queue::Queue;
 use crate::topic::restore::{Broken, segment_files};
@@ -12,7 +13,7 @@ use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
 use narumq_log::{Ended, Kind};
-use narumq_model::{Name, ObjectId, Seq, TopicDefinition};
+use narumq_model::{GroupDefinition, Lsn, Name, ObjectId, Seq, TopicDefinition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
@@ -45,6 +46,7 @@ impl Broker {
                 Record::Topic(vhost, definition) => {
                     self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?;
                 }
+                Record::Group(vhost, definition) => self.bring_up_group(&vhost, definition, &mut found, turn)?,
                 Record::Producers(next) => lock(&self.producers).begin(next),
                 other => self.bring_up_record(other, &mut found, ended, turn),
             }
@@ -53,6 +55,32 @@ impl Broker {
         let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
         let names = gone.flat_map(|(id, bases)| bases.into_iter().map(move |base| segment_name(id, base)));
         Ok(names.collect())
+    }
+
+    fn bring_up_group(
+        &self,
+        vhost: &str,
+        definition: GroupDefinition,
+        found: &mut Found,
+        turn: &mut Turn,
+    ) -> Result<(), OpenError> {
+        let Some(vhost) = self.vhost(vhost) else { return Ok(()) };
+        let restoring = found.groups.remove(&definition.id).unwrap_or_default();
+        if let Some(lsn) = restoring.incomplete() {
+            return Err(OpenError::Part(definition.id, lsn));
+        }
+        let unreadable = || OpenError::Group(definition.name.clone());
+        let (group, parts) = restoring.finish(&self.settings.groups, turn.now).ok_or_else(unreadable)?;
+        let name = definition.name.clone();
+        let of = Arc::new(Coordinated::new(definition, vhost.name().clone(), group, Lsn(0), turn.now));
+        {
+            let mut cell = of.lock();
+            cell.parts = parts;
+            cell.arm(&of, &self.core);
+        }
+        self.core.enter_group(of.clone());
+        vhost.write().groups.insert(name, of);
+        Ok(())
     }
 
     fn bring_up_topic(

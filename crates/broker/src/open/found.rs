@@ -4,7 +4,7 @@ use super::OpenError;
 use crate::catalog::{CATALOG, Record, decode_part, decode_state};
 use crate::parts::{FoundParts, Parts};
 use crate::queue::restore::Restoring;
-use crate::topic;
+use crate::{coordinator, topic};
 use narumq_log::{Entry, FileUse, Head, Kind, Recover, Run, varint};
 use narumq_model::{Lsn, Name, ObjectId, Seq};
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +16,7 @@ pub(super) struct Found {
     pub(super) records: BTreeMap<Vec<u8>, Record>,
     pub(super) queues: HashMap<ObjectId, Restoring>,
     pub(super) partitions: HashMap<ObjectId, topic::restore::Restoring>,
+    pub(super) groups: HashMap<ObjectId, coordinator::restore::Restoring>,
     covered: Lsn,
     pub(super) next_object: u64,
     pub(super) unreadable: Option<Lsn>,
@@ -58,7 +59,12 @@ impl Recover for Found {
         } else if head.entry.part == 0 && head.entry.data.first() == Some(&topic::STATE) {
             // The newest State of the catalog may come behind those of the objects that it names.
             self.partitions.entry(object).or_default().state(lsn, head).then_some(())
+        } else if head.entry.part == 0 && head.entry.data.first() == Some(&coordinator::restore::STATE) {
+            self.groups.entry(object).or_default().state(lsn, head)
         } else {
+            if head.entry.part != 0 {
+                self.groups.entry(object).or_default().part(lsn, head);
+            }
             self.queues.entry(object).or_default().state(lsn, head).then_some(())
         };
         if read.is_none() {
@@ -88,6 +94,11 @@ impl Recover for Found {
                 self.partitions.entry(entry.object).or_default().batch(file, entry.seq);
                 Some(())
             }
+            Kind::Group => {
+                self.groups.entry(entry.object).or_default().image(lsn, entry.data);
+                Some(())
+            }
+            Kind::Commit => self.groups.entry(entry.object).or_default().commit(lsn, entry.data),
             Kind::Trim => self.partitions.entry(entry.object).or_default().trimmed(entry.data).then_some(()),
             Kind::Remove => self.queues.entry(entry.object).or_default().removed(lsn, entry.data).then_some(()),
             Kind::Count => self.counted(entry, lsn),
@@ -167,6 +178,7 @@ impl Found {
                 self.records.retain(|_, r| !gone(r));
                 self.queues.remove(&queue.id);
             }
+            Record::Group(_, group) => drop(self.groups.remove(&group.id)),
             Record::Topic(_, topic) => {
                 self.partitions.retain(|id, _| !topic.partitions.contains(id));
             }

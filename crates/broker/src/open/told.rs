@@ -105,6 +105,8 @@ impl Listener for Told {
         let (Some(broker), Some(core)) = (self.broker(), self.core.upgrade()) else { return false };
         if object == CATALOG {
             broker.checkpoint_catalog(core.time(), from);
+        } else if let Some(group) = core.group(object) {
+            group.lock().checkpoint(&group, &core, core.time(), from);
         } else if let Some(partition) = core.partition(object) {
             let mut state = partition.lock();
             if !state.deleted {
@@ -149,6 +151,8 @@ impl Broker {
             records.extend(exchanges.map(|e| Record::Exchange(name.clone(), e.definition.as_ref().clone())));
             let queues = state.queues.values().filter(|q| q.journaled);
             records.extend(queues.map(|q| Record::Queue(name.clone(), q.definition.clone())));
+            let groups = state.groups.values();
+            records.extend(groups.map(|g| Record::Group(name.clone(), g.definition.clone())));
             let topics = state.topics.values();
             records.extend(topics.map(|t| Record::Topic(name.clone(), t.definition().as_ref().clone())));
             let bindings = state.bindings().filter(|b| state.binding_outlives(b));

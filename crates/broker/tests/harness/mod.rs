@@ -65,6 +65,7 @@ impl Rig {
             given_exchanges: vec![],
             headers_of: None,
             dialects: batches::dialects(),
+            groups: Default::default(),
             default_vhost: "/".into(),
             salt: [1, 2, 3, 4],
         };

@@ -32,7 +32,7 @@ struct AskedTopic {
 
 /// A fetch that waits for more.
 #[derive(Debug)]
-pub(crate) struct Parked {
+pub(crate) struct Fetching {
     call: Call,
     topics: One<AskedTopic>,
     min: u64,
@@ -54,7 +54,7 @@ struct Found {
 }
 
 /// `Fetch`
-pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx: &mut Context<'_>) -> Option<Parked> {
+pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx: &mut Context<'_>) -> Option<Fetching> {
     let vhost = link.vhost.clone()?;
     let by_id = call.version >= 13;
     let topics = request.topics.iter().map(|topic| {
@@ -72,7 +72,7 @@ pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx:
         });
         AskedTopic { name: topic.topic.to_owned(), id: topic.topic_id, partitions: partitions.collect() }
     });
-    let parked = Parked {
+    let parked = Fetching {
         call,
         topics: topics.collect(),
         min: u64::try_from(request.min_bytes).unwrap_or(0),
@@ -86,7 +86,7 @@ pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx:
 
 const UNKNOWN: ErrorCode = ErrorCode::UnknownTopicOrPartition;
 
-impl Parked {
+impl Fetching {
     /// When it is answered whatever there is.
     pub(crate) fn deadline(&self) -> Time {
         self.deadline

@@ -9,7 +9,7 @@ use crate::dialect::producer_of;
 use crate::error;
 use crate::link::{Call, Link, answer, hold};
 use crate::records::batch::Attributes;
-use crate::records::{BatchError, Rules, TimestampRule, check};
+use crate::records::{BatchError, Rules, TimestampRule, check, set_max_timestamp};
 use narumq_broker::{Appended, Batch, TopicHandle};
 use narumq_door::Context;
 use narumq_model::{Time, TopicPolicy};
@@ -125,8 +125,16 @@ fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx
     if checked.header.attributes.has(Attributes::TRANSACTIONAL) {
         return Err(ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
+    let mut corrected;
+    let mut bytes = records;
+    if checked.max_timestamp() != checked.header.max_timestamp {
+        // What the header says wrongly of its records' times is put right, as Kafka does.
+        corrected = records.to_vec();
+        set_max_timestamp(&mut corrected, checked.max_timestamp());
+        bytes = &corrected;
+    }
     let batch = Batch {
-        bytes: records,
+        bytes,
         count: checked.header.count as u32,
         max_time: checked.max_timestamp(),
         producer: producer_of(&checked.header),
