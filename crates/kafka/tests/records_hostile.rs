@@ -29,7 +29,7 @@ fn use_all(bytes: &[u8]) {
 
 /// Goldens with few enough bytes to try all of them.
 fn short() -> impl Iterator<Item = Golden> {
-    goldens().into_iter().filter(|golden| golden.batch.len() < 1000 && !golden.name.starts_with("kafka-python-2"))
+    goldens().into_iter().filter(|golden| golden.batch.len() < 650 && !golden.name.starts_with("kafka-python-2"))
 }
 
 #[test]

@@ -69,9 +69,9 @@ pub struct Walked {
 
 /// Checks what a producer sent for one partition.
 ///
-/// The base offset may be anything: it is overwritten. What Apache Kafka corrects silently in the header, the max
-/// timestamp, is told in [`Checked`] instead. The checks come in its order, except that all of the header comes before
-/// the records.
+/// The base offset may be anything: it is overwritten. (Apache Kafka refuses all but 0.) Bytes behind the batch are
+/// refused, where Apache Kafka cuts them off. What it corrects silently in the header, the max timestamp, is told in
+/// [`Checked`] instead. The checks come in its order, except that all of the header comes before the records.
 pub fn check(records: &[u8], rules: &Rules) -> Result<Checked, BatchError> {
     let (header, batch, behind) = first_batch(records)?;
     if !behind.is_empty() {
@@ -145,7 +145,8 @@ fn check_records(header: &BatchHeader, section: &[u8], rules: &Rules) -> Result<
     let (mut at, mut keyless, mut delta_of_max) = (0, false, -1);
     let (mut earliest, mut latest) = (i64::MAX, NO_TIMESTAMP);
     for index in 0..header.count {
-        let record = skim_record(section, at).map_err(|fault| BatchError::Malformed { index: index as u32, fault })?;
+        let record =
+            skim_record(section, at, index).map_err(|fault| BatchError::Malformed { index: index as u32, fault })?;
         if record.offset_delta != index {
             return Err(BatchError::OffsetDelta { index: index as u32, offset_delta: record.offset_delta });
         }
