@@ -34,10 +34,10 @@ pub(super) struct Member {
     pub(super) session: Session,
     /// Who waits for its part.
     pub(super) syncing: Option<Caller>,
+    /// It has not yet asked for its part of this generation.
+    pub(super) unsynced: bool,
     /// Who waits for the next generation.
     joining: Option<Caller>,
-    /// It has not yet asked for its part of this generation.
-    unsynced: bool,
     /// Counts the members that came to the group.
     arrival: u64,
 }
@@ -118,7 +118,6 @@ pub(super) struct Members {
     /// How many support each protocol.
     support: BTreeMap<Name, usize>,
     joining: usize,
-    unsynced: usize,
     leader: Option<Name>,
     arrivals: u64,
 }
@@ -165,11 +164,6 @@ impl Members {
         self.joining
     }
 
-    /// How many have not asked for their part of this generation.
-    pub(super) fn unsynced(&self) -> usize {
-        self.unsynced
-    }
-
     /// The longest time that one of them asks the others to wait, in milliseconds; at least 1.
     pub(super) fn rebalance_timeout_ms(&self) -> u64 {
         self.iter().map(|m| m.rebalance_timeout_ms).max().unwrap_or(0).max(1).into()
@@ -192,7 +186,6 @@ impl Members {
         let mut member = self.by_id.remove(id)?;
         self.count(&member.protocols, false);
         self.joining -= usize::from(member.is_joining());
-        self.unsynced -= usize::from(member.unsynced);
         if let Some(instance) = &member.instance_id {
             self.by_instance.remove(instance);
         }
@@ -259,23 +252,9 @@ impl Members {
         waited
     }
 
-    /// From now on all of them are to ask for their part.
-    pub(super) fn expect_syncs(&mut self) {
-        self.iter_mut().for_each(|m| m.unsynced = true);
-        self.unsynced = self.len();
-    }
-
-    /// Nobody is expected to ask for its part.
-    pub(super) fn forget_syncs(&mut self) {
-        self.iter_mut().for_each(|m| m.unsynced = false);
-        self.unsynced = 0;
-    }
-
-    /// A member asks for its part.
-    pub(super) fn note_sync(&mut self, id: &str) {
-        if let Some(member) = self.by_id.get_mut(id) {
-            self.unsynced -= usize::from(std::mem::take(&mut member.unsynced));
-        }
+    /// Whether each of them is to ask for its part from now on, or nobody is.
+    pub(super) fn expect_syncs(&mut self, expected: bool) {
+        self.iter_mut().for_each(|m| m.unsynced = expected);
     }
 
     /// Those who have not asked for their part.

@@ -18,7 +18,7 @@ impl Group {
         if self.state == GroupState::CompletingRebalance {
             self.take_parts_back(step);
         }
-        self.members.forget_syncs();
+        self.members.expect_syncs(false);
         self.sync_deadline = None;
         let first = self.state == GroupState::Empty;
         self.enter(GroupState::PreparingRebalance, step.now);
@@ -95,7 +95,7 @@ impl Group {
         }
         self.enter(GroupState::CompletingRebalance, step.now);
         self.tell_all(step);
-        self.members.expect_syncs();
+        self.members.expect_syncs(true);
         self.sync_deadline = Some(step.now.plus(self.members.rebalance_timeout_ms()));
     }
 

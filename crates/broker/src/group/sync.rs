@@ -29,8 +29,10 @@ impl Group {
         match self.state {
             GroupState::PreparingRebalance => return Err(GroupRefusal::RebalanceInProgress),
             GroupState::CompletingRebalance => {
-                self.note_sync(id);
-                let before = self.members.get_mut(id).and_then(|m| m.syncing.replace(caller));
+                let before = self.members.get_mut(id).and_then(|member| {
+                    member.unsynced = false;
+                    member.syncing.replace(caller)
+                });
                 if let Some(before) = before {
                     step.synced(before, Err(GroupRefusal::RebalanceInProgress));
                 }
@@ -39,7 +41,7 @@ impl Group {
                 }
             }
             GroupState::Stable => {
-                self.note_sync(id);
+                self.members.get_mut(id).into_iter().for_each(|member| member.unsynced = false);
                 self.expect_heartbeat(id, step.now);
                 let answer = self.part_of(id);
                 step.synced(caller, answer);
@@ -48,13 +50,6 @@ impl Group {
             GroupState::Dead => return Err(GroupRefusal::Dead),
         }
         Ok(())
-    }
-
-    fn note_sync(&mut self, id: &str) {
-        self.members.note_sync(id);
-        if self.members.unsynced() == 0 {
-            self.sync_deadline = None;
-        }
     }
 
     /// The leader says who has what; who is not mentioned has nothing.

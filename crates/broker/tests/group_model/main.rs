@@ -5,6 +5,7 @@
 //! overdue is not answered, and an image brings back what the group was when it was written.
 
 mod act;
+mod ask;
 mod draw;
 mod driver;
 mod model;

@@ -141,6 +141,23 @@ fn an_image_of_a_type_or_version_to_come_is_refused() {
 }
 
 #[test]
+fn an_image_that_contradicts_itself_is_refused() {
+    let kit = rich();
+    let image = kit.group.image().expect("an image");
+    let find = |what: &[u8]| image.windows(what.len()).position(|w| w == what).expect("a part of the image");
+    let with = |place: usize, byte: u8| {
+        let mut image = image.to_vec();
+        image[place] = byte;
+        restore(&image, kit.now)
+    };
+    let protocol = find(b"\x01\x01x") + 2;
+    assert!(with(protocol, b'q').is_none(), "nobody supports it");
+    assert!(with(protocol, b'y').is_some());
+    assert!(with(image.len() - 1, 2).is_none(), "the leader is no member");
+    assert!(with(image.len() - 1, 1).is_some());
+}
+
+#[test]
 fn a_damaged_image_brings_nothing_or_a_sound_group() {
     let kit = rich();
     let image = kit.group.image().expect("an image");

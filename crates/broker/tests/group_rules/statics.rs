@@ -138,6 +138,40 @@ fn a_rebalance_waits_on_when_only_static_members_are_left_to_join() {
 }
 
 #[test]
+fn a_static_leader_that_is_late_leads_no_more() {
+    let mut kit = Kit::new();
+    kit.join(instance("one", "s1"));
+    for id in ["c", "b"] {
+        kit.join(stranger(id));
+        kit.ids().iter().for_each(|id| {
+            let instance_id = (&**id == "s1").then(|| "one".into());
+            kit.join(JoinRequest { instance_id, ..known(id) });
+        });
+    }
+    kit.sync_all(&["s1", "c", "b"]);
+    let (b, c) =
+        (kit.join(JoinRequest { topics: None, protocols: offer(&["range", "x"]), ..known("b") }), kit.join(known("c")));
+    kit.pass_beating(REBALANCE.into(), &["s1"]);
+    assert_eq!(
+        (&*kit.member(b).leader, kit.member(c).members.len()),
+        ("c", 3),
+        "whoever came first of those who joined"
+    );
+}
+
+#[test]
+fn a_static_member_that_comes_back_may_read_other_topics() {
+    let mut kit = stable();
+    kit.commit(as_static(&kit, "two", "t1"), 0, 1).expect("a member");
+    kit.join(JoinRequest { topics: Some(vec!["views".into()]), ..instance("two", "t2") });
+    let wanted = ["clicks", "views", "other"].map(|name| OffsetDelete { topic: CLICKS, name, partition: 0 });
+    let (now, mut effects) = (kit.now, Vec::new());
+    let deleted = kit.group.delete_offsets(&wanted, now, &mut effects).expect("an answer");
+    let subscribed = Err(GroupRefusal::SubscribedToTopic);
+    assert_eq!(deleted.answers, [subscribed.clone(), subscribed, Ok(())]);
+}
+
+#[test]
 fn an_instance_that_nobody_knows_needs_no_id() {
     let mut kit = stable();
     let join = kit.join(JoinRequest { instance_id: Some("three".into()), ..known("t1") });
