@@ -76,9 +76,10 @@ impl Group {
         if !ids.is_empty() {
             let protocol = group.protocol.as_deref()?;
             let leader = ids.get(usize::try_from(reader.number()?).ok()?)?;
-            if group.protocol_type.is_none() || !group.members.support(protocol) || !group.members.appoint(leader) {
+            if group.protocol_type.is_none() || !group.members.support(protocol) {
                 return None;
             }
+            group.members.appoint(leader);
             group.state = GroupState::Stable;
         }
         if reader.u8().is_some() {

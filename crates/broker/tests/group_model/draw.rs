@@ -1,4 +1,4 @@
-//! What is asked, drawn at random; members are named by their place, so that most questions come from somebody who is there.
+//! What is asked, drawn at random. Members are named by their place: most questions come from somebody who is there.
 
 use proptest::prelude::*;
 

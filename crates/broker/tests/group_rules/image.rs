@@ -216,5 +216,10 @@ fn a_damaged_record_brings_nothing_or_another_record() {
         }
     }
     assert!(seen > 0);
+    assert_eq!(CommitRecord::decode(&[1, 0, 0, 1, 1, 7, 0]).map(|r| r.changes.len()), Some(1));
+    for (what, head) in [("flag", [1, 0, 0, 1, 0x10]), ("version", [2, 0, 0, 1, 1]), ("kind", [1, 1, 0, 1, 1])] {
+        assert_eq!(CommitRecord::decode(&[&head[..], &[7, 0, 2, 2]].concat()), None, "{what}");
+        assert_eq!(CommitRecord::decode(&[&head[..], &[7, 0]].concat()), None, "{what}");
+    }
     assert_eq!(CommitRecord::decode(&[1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]), None);
 }

@@ -31,9 +31,8 @@ impl Members {
     }
 
     /// Appoints the leader, who must be one of them.
-    pub(in crate::group) fn appoint(&mut self, leader: &str) -> bool {
-        self.leader = self.by_id.get(leader).map(|m| m.id.clone());
-        self.leader.is_some()
+    pub(in crate::group) fn appoint(&mut self, leader: &Name) {
+        self.leader = Some(leader.clone());
     }
 
     /// The protocol with the most votes: each votes for the first of its own that all support. Of two with as many votes the
