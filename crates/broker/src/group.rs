@@ -10,18 +10,19 @@
 //! Classic rebalance protocol: members offer protocols (opaque metadata by name), the group takes one that all of them
 //! support, counts one generation more and gives the members to the leader, who says what each of them has.
 //!
-//! A pure state machine: it has no lock, log, clock or connection. `now` and fresh ids are arguments, and what follows from an
-//! operation is pushed to `effects`, in order. Each operation first does what is due by then, so that whoever is overdue is
-//! gone before it is heard.
+//! A pure state machine: it has no lock, log, clock or connection. `now` and fresh ids are arguments, and what follows
+//! from an operation is pushed to `effects`, in order. Each operation first does what is due by then, so that whoever
+//! is overdue is gone before it is heard.
 //!
-//! **Durability.** [`Effect::Persist`] carries the group's image: append it as one entry before later effects leave, under
-//! the lock under which the group was changed. Positive answers ([`Joined`], [`Synced`], commits and fetches of offsets) wait until
-//! the last image and the last commit appended for the group are durable. Commits are entries of their own
-//! ([`CommitRecord`]). What happens between two images is lost with the process, on purpose: after a start a group goes on in the
-//! generation of its last image, and members that know a later one join again.
+//! **Durability.** [`Effect::Persist`] carries the group's image: append it as one entry before later effects leave,
+//! under the lock under which the group was changed. Positive answers ([`Joined`], [`Synced`], commits and fetches of
+//! offsets) wait until the last image and the last commit appended for the group are durable. Commits are entries of
+//! their own ([`CommitRecord`]). What happens between two images is lost with the process, on purpose: after a start a
+//! group goes on in the generation of its last image, and members that know a later one join again.
 //!
 //! **A group that does not exist** answers as a new one does, except where [`Identity::check_absent_commit`] and the
-//! refusal [`GroupRefusal::NotFound`] say otherwise. Keep a new group only if it is not [blank](Group::is_blank) afterwards.
+//! refusal [`GroupRefusal::NotFound`] say otherwise. Keep a new group only if it is not [blank](Group::is_blank)
+//! afterwards.
 
 mod commit;
 mod deadlines;

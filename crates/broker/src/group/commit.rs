@@ -64,11 +64,11 @@ pub struct DeletedOffsets {
 impl Group {
     /// Whether somebody may commit now.
     ///
-    /// From outside of any generation (negative, no ids) only while nobody is in the group. `transactional`: as part of a
-    /// transaction, which may do so at any time, and also while the generation has no assignment.
+    /// From outside of any generation (negative, no ids) only while nobody is in the group. `transactional`: as part of
+    /// a transaction, which may do so at any time, and also while the generation has no assignment.
     ///
-    /// Refuses with [`GroupRefusal::UnknownMember`], [`GroupRefusal::FencedInstance`], [`GroupRefusal::IllegalGeneration`],
-    /// [`GroupRefusal::RebalanceInProgress`] and [`GroupRefusal::Dead`].
+    /// Refuses with [`GroupRefusal::UnknownMember`], [`GroupRefusal::FencedInstance`],
+    /// [`GroupRefusal::IllegalGeneration`], [`GroupRefusal::RebalanceInProgress`] and [`GroupRefusal::Dead`].
     pub fn check_commit(&self, identity: &Identity<'_>, transactional: bool) -> Result<(), GroupRefusal> {
         match self.state {
             GroupState::Dead => return Err(GroupRefusal::Dead),
@@ -118,7 +118,8 @@ impl Group {
 
     /// Deletes offsets of topics that no member reads.
     ///
-    /// Refuses with [`GroupRefusal::NotFound`], and with [`GroupRefusal::NotEmpty`] where it is not known what members read.
+    /// Refuses with [`GroupRefusal::NotFound`], and with [`GroupRefusal::NotEmpty`] where it is not known what members
+    /// read.
     pub fn delete_offsets(
         &mut self,
         wanted: &[OffsetDelete<'_>],

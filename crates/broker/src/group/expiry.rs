@@ -11,8 +11,8 @@ enum Due {
 }
 
 impl Group {
-    /// When [`advance`](Self::advance) may have something to do. It may be too early, by as much as a session is long, but
-    /// never too late; signs of life do not move it.
+    /// When [`advance`](Self::advance) may have something to do. It may be too early, by as much as a session is long,
+    /// but never too late; signs of life do not move it.
     pub fn next_deadline(&self) -> Option<Time> {
         [self.sessions.next(), self.join_deadline, self.sync_deadline].into_iter().flatten().min()
     }

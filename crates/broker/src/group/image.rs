@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! u8 version = 1 | u8 kind: 0 classic | varint generation | varint in its state since, ms
-//! option protocol type | option protocol | list of members in the order in which they came | varint place of the leader
+//! option protocol type | option protocol | list of members in their order of arrival | varint place of the leader
 //! member   id | option instance id | client id | client host | varint session timeout | varint rebalance timeout
 //!          list of (protocol, metadata) | option list of topics | assignment
 //! ```
-//! Texts and bytes are preceded by their length, lists by their count, options by 0 or 1; the place of the leader counts from 0 and
-//! is not there if there are no members. Written when a generation has its assignment, when a static member of it gets another
-//! id, and when nobody is left.
+//! Texts and bytes are preceded by their length, lists by their count, options by 0 or 1; the place of the leader
+//! counts from 0 and is not there if there are no members. Written when a generation has its assignment, when a static
+//! member of it gets another id, and when nobody is left.
 
 use super::member::{Member, Members, Offer};
 use super::{Effect, Group, GroupSettings, GroupState, GroupType, Offsets, Protocol, Step};
@@ -21,11 +21,11 @@ use std::sync::Arc;
 const VERSION: u8 = 1;
 
 impl Group {
-    /// The group as its last image and its records say, `None` if the image is damaged. Without an image it is a group that only
-    /// has offsets.
+    /// The group as its last image and its records say, `None` if the image is damaged. Without an image it is a group
+    /// that only has offsets.
     ///
-    /// It goes on in its generation: each member has a whole session from `now` on to be heard. If it has more members than the
-    /// settings allow, a rebalance begins.
+    /// It goes on in its generation: each member has a whole session from `now` on to be heard. If it has more members
+    /// than the settings allow, a rebalance begins.
     pub fn restore(image: Option<&[u8]>, offsets: Offsets, settings: Arc<GroupSettings>, now: Time) -> Option<Self> {
         let mut group = match image {
             Some(image) => Self::decode(image, settings, now)?,

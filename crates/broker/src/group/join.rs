@@ -12,7 +12,8 @@ pub(super) struct Arrival {
 }
 
 impl Group {
-    /// A member wants to be in the next generation. The answer is an [`Effect::Joined`], at once or when all have joined.
+    /// A member wants to be in the next generation. The answer is an [`Effect::Joined`], at once or when all have
+    /// joined.
     ///
     /// A member that asks twice is answered once more: the earlier request with [`GroupRefusal::RebalanceInProgress`].
     pub fn join(&mut self, request: JoinRequest, caller: Caller, now: Time, effects: &mut Vec<Effect>) {

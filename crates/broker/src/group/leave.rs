@@ -54,7 +54,8 @@ impl Group {
         Ok(())
     }
 
-    /// Takes a member out and tells whoever waits for it that it is not known any more. The caller sees to what follows.
+    /// Takes a member out and tells whoever waits for it that it is not known any more. The caller sees to what
+    /// follows.
     pub(super) fn dismiss(&mut self, id: &str, step: &mut Step<'_>) {
         let Some((member, joining)) = self.members.remove(id) else { return };
         if let Some(caller) = joining {

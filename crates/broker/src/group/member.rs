@@ -196,8 +196,8 @@ impl Members {
         Some((member, joining))
     }
 
-    /// Gives a static member another id: whatever it has and owes stays, but nobody waits any more. Returns who waited for the next
-    /// generation and who for its part.
+    /// Gives a static member another id: whatever it has and owes stays, but nobody waits any more. Returns who waited
+    /// for the next generation and who for its part.
     pub(super) fn rename(&mut self, id: &str, to: Name) -> (Option<Caller>, Option<Caller>) {
         let Some(mut member) = self.by_id.remove(id) else { return (None, None) };
         if self.is_leader(id) {

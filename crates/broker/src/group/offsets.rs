@@ -49,7 +49,8 @@ impl Offsets {
         record.changes.iter().cloned().for_each(|change| self.change(change));
     }
 
-    /// What a State of the log has to say of them: records that together bring them back, each of about `bytes_max` at most.
+    /// What a State of the log has to say of them: records that together bring them back, each of about `bytes_max` at
+    /// most.
     pub fn records(&self, bytes_max: usize) -> Vec<CommitRecord> {
         let mut records: Vec<CommitRecord> = Vec::new();
         let mut room = 0;

@@ -46,8 +46,9 @@ pub struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Whether a commit may create a group that does not exist: only if it comes from outside of any generation. Otherwise
-    /// [`GroupRefusal::IllegalGeneration`]; doors whose dialect can say so answer [`GroupRefusal::NotFound`] instead.
+    /// Whether a commit may create a group that does not exist: only if it comes from outside of any generation.
+    /// Otherwise [`GroupRefusal::IllegalGeneration`]; doors whose dialect can say so answer [`GroupRefusal::NotFound`]
+    /// instead.
     pub fn check_absent_commit(&self) -> Result<(), GroupRefusal> {
         if self.generation < 0 { Ok(()) } else { Err(GroupRefusal::IllegalGeneration) }
     }
@@ -95,7 +96,8 @@ pub struct Joined {
     pub protocol_type: Name,
     /// The protocol that was chosen.
     pub protocol: Name,
-    /// Who makes the assignment. A static leader whose dialect cannot skip the assignment gets the id that it had before.
+    /// Who makes the assignment. A static leader whose dialect cannot skip the assignment gets the id that it had
+    /// before.
     pub leader: Name,
     /// For the leader: all members, in the order in which they came. Empty for the others.
     pub members: Vec<JoinedMember>,
@@ -123,7 +125,8 @@ pub struct SyncRequest<'a> {
     pub protocol_type: Option<&'a str>,
     /// The protocol that it believes in, if its dialect says so.
     pub protocol: Option<&'a str>,
-    /// From the leader: parts by member id; of two for one member the last counts. Kept: they must not share a larger buffer.
+    /// From the leader: parts by member id; of two for one member the last counts. Kept: they must not share a larger
+    /// buffer.
     pub assignments: Vec<(&'a str, Bytes)>,
 }
 
@@ -138,8 +141,8 @@ pub struct Synced {
     pub assignment: Bytes,
 }
 
-/// Whether a group may have this id: [`GroupRefusal::InvalidGroupId`] if it is empty. For all that members do; offsets may be
-/// committed, fetched and described under the empty id too.
+/// Whether a group may have this id: [`GroupRefusal::InvalidGroupId`] if it is empty. For all that members do; offsets
+/// may be committed, fetched and described under the empty id too.
 pub fn check_group_id(id: &str) -> Result<(), GroupRefusal> {
     if id.is_empty() { Err(GroupRefusal::InvalidGroupId) } else { Ok(()) }
 }

@@ -22,12 +22,13 @@ enum Unused {
 }
 
 impl Group {
-    /// Lets expire what is unused for longer than the retention, or for which the client gave a time. To be called now and
-    /// then, every ten minutes say, after [`advance`](Self::advance); it looks at all offsets.
+    /// Lets expire what is unused for longer than the retention, or for which the client gave a time. To be called now
+    /// and then, every ten minutes say, after [`advance`](Self::advance); it looks at all offsets.
     ///
-    /// An offset is unused since the last member has left, or, in a group that never had members, since it was committed. While
-    /// members of the type [`CONSUMER`] are at work, an offset of a topic that none of them reads is unused since it was committed.
-    /// Otherwise nothing expires. `name_of` gives the name of a topic, `None` if it is gone.
+    /// An offset is unused since the last member has left, or, in a group that never had members, since it was
+    /// committed. While members of the type [`CONSUMER`] are at work, an offset of a topic that none of them reads is
+    /// unused since it was committed. Otherwise nothing expires. `name_of` gives the name of a topic, `None` if it is
+    /// gone.
     pub fn expire_offsets(&mut self, now: Time, name_of: impl Fn(ObjectId) -> Option<Name>) -> Expired {
         let unused = self.unused();
         let record = match unused {

@@ -11,8 +11,8 @@ pub struct GroupSettings {
     pub members_max: usize,
     /// How many ids may be given out and not yet be used, a group. 10,000 by default.
     pub pending_members_max: usize,
-    /// How long a group that was empty waits for more members; prolonged by each that comes, up to the rebalance timeout. None by
-    /// default: the first member starts at once.
+    /// How long a group that was empty waits for more members; prolonged by each that comes, up to the rebalance
+    /// timeout. None by default: the first member starts at once.
     pub initial_rebalance_delay_ms: u32,
     /// How long a new member may wait for its first generation before it is given up. 5 minutes by default.
     pub new_member_timeout_ms: u32,

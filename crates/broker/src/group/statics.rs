@@ -5,7 +5,8 @@ use super::{Group, GroupRefusal, GroupState, Joined, Step};
 use narumq_model::Name;
 
 impl Group {
-    /// Whoever had the place is fenced. A stable group goes on in its generation unless another protocol would be chosen now.
+    /// Whoever had the place is fenced. A stable group goes on in its generation unless another protocol would be
+    /// chosen now.
     pub(super) fn replace(
         &mut self,
         before: &str,
@@ -39,8 +40,8 @@ impl Group {
         }
     }
 
-    /// A leader that cannot be told to skip the assignment is told that somebody else leads, by the id that is no more: what it
-    /// would assign, nobody would get.
+    /// A leader that cannot be told to skip the assignment is told that somebody else leads, by the id that is no more:
+    /// what it would assign, nobody would get.
     fn rejoined(&self, id: &str, led_by: Option<Name>, skip_assignment: bool) -> Result<Joined, GroupRefusal> {
         let leads = skip_assignment && self.members.is_leader(id);
         let mut joined = self.joined(id, leads)?;

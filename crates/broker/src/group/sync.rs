@@ -6,7 +6,8 @@ use narumq_model::{Name, Time};
 use std::collections::BTreeMap;
 
 impl Group {
-    /// A member asks for its part. The answer is an [`Effect::Synced`], at once or when the leader has said what the parts are.
+    /// A member asks for its part. The answer is an [`Effect::Synced`], at once or when the leader has said what the
+    /// parts are.
     ///
     /// A member that asks twice is answered once more: the earlier request with [`GroupRefusal::RebalanceInProgress`].
     pub fn sync(&mut self, request: SyncRequest<'_>, caller: Caller, now: Time, effects: &mut Vec<Effect>) {

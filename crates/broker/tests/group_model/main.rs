@@ -1,8 +1,8 @@
 //! Groups behave as the model says, whatever is asked of them in whatever order.
 //!
-//! The model is written from the rules, with plain lists and no clock but `now`. Besides, whatever happens: each request is
-//! answered once and none is forgotten, a generation never goes back, there is a leader exactly if there are members, who is
-//! overdue is not answered, and an image brings back what the group was when it was written.
+//! The model is written from the rules, with plain lists and no clock but `now`. Besides, whatever happens: each
+//! request is answered once and none is forgotten, a generation never goes back, there is a leader exactly if there are
+//! members, who is overdue is not answered, and an image brings back what the group was when it was written.
 
 mod act;
 mod ask;

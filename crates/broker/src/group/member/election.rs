@@ -18,8 +18,8 @@ impl Members {
         self.support.get(protocol).copied().unwrap_or(0) == self.by_id.len()
     }
 
-    /// Makes sure that the leader waits for the next generation: if it does not, whoever came first of those who do leads.
-    /// False if nobody waits.
+    /// Makes sure that the leader waits for the next generation: if it does not, whoever came first of those who do
+    /// leads. False if nobody waits.
     pub(in crate::group) fn elect(&mut self) -> bool {
         let waits = self.leader.as_ref().and_then(|id| self.by_id.get(id)).is_some_and(Member::is_joining);
         if !waits {
@@ -35,8 +35,8 @@ impl Members {
         self.leader = Some(leader.clone());
     }
 
-    /// The protocol with the most votes: each votes for the first of its own that all support. Of two with as many votes the
-    /// one that the leader prefers. `None` if there is nobody.
+    /// The protocol with the most votes: each votes for the first of its own that all support. Of two with as many
+    /// votes the one that the leader prefers. `None` if there is nobody.
     pub(in crate::group) fn vote(&self) -> Option<Name> {
         let leader = self.by_id.get(self.leader.as_ref()?)?;
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
