@@ -4,21 +4,22 @@
 //! with the entry that they wait for. A group comes into the catalog when something of it is to be kept, and leaves it when
 //! nothing is.
 
+mod offsets;
 pub(crate) mod restore;
 
+use crate::Broker;
 use crate::catalog::Record;
 use crate::core::{Core, lock};
 use crate::event::{Event, GroupAnswer};
 use crate::group::{
-    Caller, CommitRecord, CommitRequest, Effect, Group, GroupRefusal, GroupSettings, GroupSnapshot, GroupState,
-    Identity, JoinRequest, Leaver, OffsetDelete, Offsets, SyncRequest,
+    Caller, CommitRecord, Effect, Group, GroupRefusal, GroupSettings, GroupSnapshot, GroupState, Identity, JoinRequest,
+    Leaver, SyncRequest,
 };
 use crate::parts::Parts;
 use crate::topology::Vhost;
 use crate::turn::Turn;
-use crate::{Broker, TopicHandle};
 use narumq_log::{Entry, Kind};
-use narumq_model::{GroupDefinition, Lsn, Name, ObjectId, Time};
+use narumq_model::{GroupDefinition, Lsn, Name, Time};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -204,50 +205,6 @@ impl Broker {
         result
     }
 
-    /// Commits offsets; the answer waits for the LSN.
-    pub fn commit_offsets(
-        &self,
-        (vhost, name): (&Vhost, &str),
-        request: CommitRequest<'_>,
-        turn: &mut Turn,
-    ) -> Result<(Vec<Result<(), GroupRefusal>>, Lsn), GroupRefusal> {
-        if self.find_group(vhost, name).is_none() {
-            request.identity.check_absent_commit()?;
-        }
-        let of = self.group(vhost, name, turn);
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let committed = cell.group.commit(request, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
-        let committed = committed?;
-        cell.log(&of, committed.record.as_ref(), &self.core, turn);
-        Ok((committed.answers, cell.last))
-    }
-
-    /// Shows what a group has committed; the answer waits for the LSN. `None` if there is no such group.
-    pub fn committed<T>(&self, vhost: &Vhost, name: &str, look: impl FnOnce(&Offsets) -> T) -> Option<(T, Lsn)> {
-        let of = self.find_group(vhost, name)?;
-        let cell = of.lock();
-        Some((look(cell.group.offsets()), cell.last))
-    }
-
-    /// Deletes offsets of topics that no member reads; the answer waits for the LSN.
-    pub fn delete_offsets(
-        &self,
-        (vhost, name): (&Vhost, &str),
-        wanted: &[OffsetDelete<'_>],
-        turn: &mut Turn,
-    ) -> Result<(Vec<Result<(), GroupRefusal>>, Lsn), GroupRefusal> {
-        let of = self.find_group(vhost, name).ok_or(GroupRefusal::NotFound)?;
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let deleted = cell.group.delete_offsets(wanted, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
-        let deleted = deleted?;
-        cell.log(&of, deleted.record.as_ref(), &self.core, turn);
-        Ok((deleted.answers, cell.last))
-    }
-
     /// Deletes a group that nobody is in; the answer waits for the LSN.
     pub fn delete_group(&self, vhost: &Vhost, name: &str, turn: &mut Turn) -> Result<Lsn, GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::NotFound)?;
@@ -297,26 +254,5 @@ impl Broker {
         if dropped {
             self.drop_group(&vhost, of, turn);
         }
-    }
-
-    fn topic_name(&self, vhost: &Vhost, id: ObjectId) -> Option<Name> {
-        let state = vhost.read();
-        let topic = state.topics.values().find(|topic| topic.definition().id == id)?;
-        Some(topic.definition().name.clone())
-    }
-
-    /// A topic is gone: groups forget what they have committed of it.
-    pub(crate) fn forget_in_groups(&self, vhost: &Vhost, topic: ObjectId, turn: &Turn) {
-        let all: Vec<Arc<Coordinated>> = vhost.read().groups.values().cloned().collect();
-        for of in all {
-            let mut cell = of.lock();
-            let record = cell.group.forget_topic(topic);
-            cell.log(&of, record.as_ref(), &self.core, turn);
-        }
-    }
-
-    /// The id by which offsets of this topic are committed.
-    pub fn topic_id(&self, topic: &TopicHandle) -> ObjectId {
-        topic.definition().id
     }
 }

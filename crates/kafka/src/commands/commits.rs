@@ -89,6 +89,9 @@ pub(super) fn commit(link: &mut Link, request: &OffsetCommitRequest<'_>, call: C
 /// What is committed for one partition.
 type Partition = (i32, Option<CommittedOffset>, ErrorCode);
 
+/// A topic that is asked for: its name and id, the topic if it is there, partitions.
+type Wanted<'a> = (Name, Uuid, Option<TopicHandle>, &'a [i32]);
+
 /// What a group has committed, by topic.
 struct Told {
     topics: Vec<(Name, Uuid, Vec<Partition>)>,
@@ -96,11 +99,7 @@ struct Told {
 
 impl Told {
     /// All that a group has committed, or what of it is asked for: topics with partitions.
-    fn of(
-        (vhost, group): (&Vhost, &str),
-        asked: Option<Vec<(Name, Uuid, Option<TopicHandle>, &[i32])>>,
-        cx: &mut Context<'_>,
-    ) -> Self {
+    fn of((vhost, group): (&Vhost, &str), asked: Option<Vec<Wanted<'_>>>, cx: &mut Context<'_>) -> Self {
         let mut last = Lsn(0);
         let topics = match asked {
             None => {
