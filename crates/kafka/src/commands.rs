@@ -49,7 +49,7 @@ pub(crate) fn run(
     }
     let waits = |waiting: Option<Waiting>| Ok(waiting.map(Parked::Group));
     match Request::read(api, call.version, reader)? {
-        Request::ApiVersions(_) => cluster::api_versions(call, cx),
+        Request::ApiVersions(request) => cluster::api_versions(&request, call, cx),
         Request::Metadata(request) => metadata::metadata(link, &request, call, cx),
         Request::Produce(request) => produce::produce(link, &request, call, cx),
         Request::Fetch(request) => return Ok(fetch::fetch(link, &request, call, cx).map(Parked::Fetch)),

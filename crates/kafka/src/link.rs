@@ -2,6 +2,7 @@
 
 use crate::Settings;
 use crate::codec::{Cut, Message, encode_response};
+use crate::commands::fetch::sessions::FetchSession;
 use crate::topics::Topics;
 use bytes::Bytes;
 use narumq_broker::Vhost;
@@ -29,13 +30,14 @@ pub(crate) struct Link {
     pub(crate) topics: Topics,
     /// Random numbers given so far.
     given: u64,
+    pub(crate) fetch_session: Option<FetchSession>,
     /// Requests that groups have answered or will.
     requests: u64,
 }
 
 impl Link {
     pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo) -> Self {
-        Self { settings, info, vhost: None, topics: Topics::default(), given: 0, requests: 0 }
+        Self { settings, info, vhost: None, topics: Topics::default(), given: 0, fetch_session: None, requests: 0 }
     }
 
     /// 128 bits that no one can guess, other ones each time.

@@ -66,16 +66,16 @@ apis! {
     Fetch = 1, built 4 to 18, advertised from 4, flexible from 12,
         fetch::FetchRequest<'a>, fetch::FetchResponse<'a>;
     /// Finds offsets by time.
-    ListOffsets = 2, built 0 to 11, advertised from 0, flexible from 6,
+    ListOffsets = 2, built 0 to 11, advertised from 1, flexible from 6,
         offsets::ListOffsetsRequest<'a>, offsets::ListOffsetsResponse<'a>;
     /// Brokers, topics, partitions and leaders.
     Metadata = 3, built 0 to 13, advertised from 0, flexible from 9,
         metadata::MetadataRequest<'a>, metadata::MetadataResponse<'a>;
     /// Stores a group's offsets.
-    OffsetCommit = 8, built 0 to 10, advertised from 0, flexible from 8,
+    OffsetCommit = 8, built 0 to 10, advertised from 2, flexible from 8,
         commits::OffsetCommitRequest<'a>, commits::OffsetCommitResponse<'a>;
     /// Reads a group's offsets.
-    OffsetFetch = 9, built 0 to 10, advertised from 0, flexible from 6,
+    OffsetFetch = 9, built 0 to 10, advertised from 1, flexible from 6,
         commits::OffsetFetchRequest<'a>, commits::OffsetFetchResponse<'a>;
     /// Where groups and transactions are coordinated.
     FindCoordinator = 10, built 0 to 6, advertised from 0, flexible from 3,
@@ -105,10 +105,10 @@ apis! {
     ApiVersions = 18, built 0 to 4, advertised from 0, flexible from 3,
         cluster::ApiVersionsRequest<'a>, cluster::ApiVersionsResponse<'a>;
     /// Creates topics.
-    CreateTopics = 19, built 0 to 7, advertised from 0, flexible from 5,
+    CreateTopics = 19, built 0 to 7, advertised from 2, flexible from 5,
         topics::CreateTopicsRequest<'a>, topics::CreateTopicsResponse<'a>;
     /// Deletes topics.
-    DeleteTopics = 20, built 0 to 6, advertised from 0, flexible from 4,
+    DeleteTopics = 20, built 0 to 6, advertised from 1, flexible from 4,
         topics::DeleteTopicsRequest<'a>, topics::DeleteTopicsResponse<'a>;
     /// Moves the start of partitions.
     DeleteRecords = 21, built 0 to 2, advertised from 0, flexible from 2,
@@ -117,19 +117,19 @@ apis! {
     InitProducerId = 22, built 0 to 5, advertised from 0, flexible from 2,
         produce::InitProducerIdRequest<'a>, produce::InitProducerIdResponse;
     /// Where leader epochs ended.
-    OffsetForLeaderEpoch = 23, built 0 to 4, advertised from 0, flexible from 4,
+    OffsetForLeaderEpoch = 23, built 0 to 4, advertised from 2, flexible from 4,
         offsets::OffsetForLeaderEpochRequest<'a>, offsets::OffsetForLeaderEpochResponse<'a>;
     /// Access rules.
-    DescribeAcls = 29, built 0 to 3, advertised from 0, flexible from 2,
+    DescribeAcls = 29, built 0 to 3, advertised from 1, flexible from 2,
         auth::DescribeAclsRequest<'a>, auth::DescribeAclsResponse<'a>;
     /// Settings.
-    DescribeConfigs = 32, built 0 to 4, advertised from 0, flexible from 4,
+    DescribeConfigs = 32, built 0 to 4, advertised from 1, flexible from 4,
         configs::DescribeConfigsRequest<'a>, configs::DescribeConfigsResponse<'a>;
     /// Replaces settings.
-    AlterConfigs = 33, built 0 to 2, advertised from 0, flexible from 2,
+    AlterConfigs = 33, built 0 to 2, advertised from 1, flexible from 2,
         configs::AlterConfigsRequest<'a>, configs::AlterConfigsResponse<'a>;
     /// Sizes on disk.
-    DescribeLogDirs = 35, built 0 to 4, advertised from 0, flexible from 2,
+    DescribeLogDirs = 35, built 0 to 4, advertised from 1, flexible from 2,
         cluster::DescribeLogDirsRequest<'a>, cluster::DescribeLogDirsResponse<'a>;
     /// Steps of a mechanism.
     SaslAuthenticate = 36, built 0 to 2, advertised from 0, flexible from 2,

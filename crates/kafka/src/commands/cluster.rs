@@ -1,7 +1,7 @@
 //! ApiVersions and FindCoordinator: what the broker speaks, and that it does everything itself.
 
 use super::BUILT;
-use crate::codec::messages::cluster::{ApiVersion, ApiVersionsResponse};
+use crate::codec::messages::cluster::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 use crate::codec::messages::groups::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::codec::{ApiKey, ErrorCode};
 use crate::link::{Call, Link, answer};
@@ -12,8 +12,21 @@ fn told(api: ApiKey) -> ApiVersion {
     ApiVersion { api_key: api.key(), min_version: versions.min, max_version: versions.max }
 }
 
+/// Whether a client's software may have this name or version (KIP-511).
+fn is_name(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
+}
+
 /// `ApiVersions`
-pub(super) fn api_versions(call: Call, cx: &mut Context<'_>) {
+pub(super) fn api_versions(request: &ApiVersionsRequest<'_>, call: Call, cx: &mut Context<'_>) {
+    let named = is_name(request.client_software_name) && is_name(request.client_software_version);
+    if call.version >= 3 && !named {
+        let error_code = ErrorCode::InvalidRequest.code();
+        return answer(call, &ApiVersionsResponse { error_code, ..Default::default() }, cx);
+    }
     let api_keys = BUILT.into_iter().map(told).collect();
     answer(call, &ApiVersionsResponse { api_keys, ..Default::default() }, cx);
 }

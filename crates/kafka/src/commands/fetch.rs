@@ -1,40 +1,26 @@
 //! Fetch: what is there at once, or as soon as enough of it is.
 
+pub(crate) mod sessions;
+
+use crate::codec::Records;
 use crate::codec::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
-use crate::codec::{ErrorCode, One, Records, Uuid};
 use crate::error;
-use crate::link::{Call, Link, answer_with};
+use crate::link::{Call, Link, answer, answer_with};
 use bytes::Bytes;
-use narumq_broker::{FetchError, Fetched, PartitionHandle};
+use narumq_broker::{FetchError, Fetched};
 use narumq_door::Context;
 use narumq_model::{Lsn, Time};
+use sessions::{Asked, Plan};
 use smallvec::SmallVec;
 
 /// Bytes of one answer at most, whatever the client allows; one batch may be larger.
 const ANSWER_MAX: u64 = 64 << 20;
 
-/// One partition that is asked for.
-#[derive(Debug)]
-struct Asked {
-    number: i32,
-    partition: Result<PartitionHandle, ErrorCode>,
-    offset: i64,
-    max: u64,
-}
-
-/// A topic that is asked for.
-#[derive(Debug)]
-struct AskedTopic {
-    name: String,
-    id: Uuid,
-    partitions: One<Asked>,
-}
-
 /// A fetch that waits for more.
 #[derive(Debug)]
 pub(crate) struct Fetching {
     call: Call,
-    topics: One<AskedTopic>,
+    plan: Plan,
     min: u64,
     max: u64,
     deadline: Time,
@@ -55,36 +41,24 @@ struct Found {
 
 /// `Fetch`
 pub(super) fn fetch(link: &mut Link, request: &FetchRequest<'_>, call: Call, cx: &mut Context<'_>) -> Option<Fetching> {
-    let vhost = link.vhost.clone()?;
-    let by_id = call.version >= 13;
-    let topics = request.topics.iter().map(|topic| {
-        let handle = match by_id {
-            true => link.topics.with_id(topic.topic_id, &vhost, cx.broker),
-            false => link.topics.named(topic.topic, &vhost, cx.broker),
-        };
-        let unknown = if by_id && handle.is_none() { ErrorCode::UnknownTopicId } else { UNKNOWN };
-        let partitions = topic.partitions.iter().map(|asked| {
-            let number = u32::try_from(asked.partition).ok();
-            let partition = handle.as_ref().zip(number).and_then(|(topic, number)| topic.partition(number));
-            let max = u64::try_from(asked.partition_max_bytes).unwrap_or(0);
-            let (number, offset) = (asked.partition, asked.fetch_offset);
-            Asked { number, partition: partition.ok_or(unknown), offset, max }
-        });
-        AskedTopic { name: topic.topic.to_owned(), id: topic.topic_id, partitions: partitions.collect() }
-    });
-    let parked = Fetching {
+    let plan = match sessions::plan(link, request, call.version, cx) {
+        Ok(plan) => plan,
+        Err(code) => {
+            answer(call, &FetchResponse { error_code: code.code(), ..Default::default() }, cx);
+            return None;
+        }
+    };
+    let fetching = Fetching {
         call,
-        topics: topics.collect(),
+        plan,
         min: u64::try_from(request.min_bytes).unwrap_or(0),
         max: u64::try_from(request.max_bytes).unwrap_or(0).min(ANSWER_MAX),
         deadline: cx.turn.now.plus(u64::try_from(request.max_wait_ms).unwrap_or(0)),
         pending: Lsn(0),
         watched: false,
     };
-    parked.again(link, cx)
+    fetching.again(link, cx)
 }
-
-const UNKNOWN: ErrorCode = ErrorCode::UnknownTopicOrPartition;
 
 impl Fetching {
     /// When it is answered whatever there is.
@@ -101,7 +75,7 @@ impl Fetching {
     pub(crate) fn again(mut self, link: &mut Link, cx: &mut Context<'_>) -> Option<Self> {
         let found = self.look(link, cx);
         if found.now || self.deadline <= cx.turn.now {
-            self.answer(found, cx);
+            self.answer(found, link, cx);
             self.forget(link, cx);
             return None;
         }
@@ -131,12 +105,12 @@ impl Fetching {
     }
 
     fn each(&self, mut look: impl FnMut(&Asked)) {
-        self.topics.iter().flat_map(|topic| &topic.partitions).for_each(&mut look);
+        self.plan.asked.iter().for_each(&mut look);
     }
 
     fn look(&self, link: &Link, cx: &mut Context<'_>) -> Found {
         let mut found = Found { partitions: Vec::new(), bytes: 0, now: self.max == 0, pending: Lsn(0) };
-        for asked in self.topics.iter().flat_map(|topic| &topic.partitions) {
+        for asked in &self.plan.asked {
             let Ok(partition) = &asked.partition else {
                 found.now = true;
                 found.partitions.push(Err(FetchError::Deleted));
@@ -164,43 +138,63 @@ impl Fetching {
         found.bytes == 0 && found.partitions.iter().flatten().any(|fetched| fetched.reading)
     }
 
-    fn answer(&self, found: Found, cx: &mut Context<'_>) {
+    fn answer(&self, found: Found, link: &mut Link, cx: &mut Context<'_>) {
         let mut records: Vec<SmallVec<[Bytes; 2]>> = Vec::new();
-        let mut partitions = found.partitions.into_iter();
-        let mut response = FetchResponse::default();
-        for topic in &self.topics {
-            let mut told = FetchableTopicResponse { topic: &topic.name, topic_id: topic.id, ..Default::default() };
-            for asked in &topic.partitions {
-                let mut one = PartitionData { partition_index: asked.number, ..Default::default() };
-                match (&asked.partition, partitions.next()) {
-                    (Ok(_), Some(Ok(fetched))) => {
-                        one.high_watermark = fetched.high as i64;
-                        one.last_stable_offset = fetched.high as i64;
-                        one.log_start_offset = fetched.start as i64;
-                        let (length, index) = (fetched.len() as u32, records.len() as u32);
-                        one.records = Records::Elsewhere { length, index };
-                        records.push(fetched.bytes);
-                    }
-                    (Ok(_), Some(Err(refused))) => {
-                        one.error_code = error::fetch(refused).code();
-                        one.high_watermark = -1;
-                        if let FetchError::OutOfRange { start, high } = refused {
-                            one.high_watermark = high as i64;
-                            one.log_start_offset = start as i64;
-                        }
-                        one.records = Records::Here(&[]);
-                    }
-                    (Err(code), _) => {
-                        one.error_code = code.code();
-                        one.high_watermark = -1;
-                        one.records = Records::Here(&[]);
-                    }
-                    (Ok(_), None) => one.records = Records::Here(&[]),
-                }
-                told.partitions.push(one);
+        let mut told: Vec<(usize, PartitionData<'_>)> = Vec::new();
+        for (at, (asked, fetched)) in self.plan.asked.iter().zip(found.partitions).enumerate() {
+            let one = partition_data(asked, fetched, &mut records);
+            if !self.plan.incremental || sessions::is_news(asked, &one) {
+                told.push((at, one));
             }
-            response.responses.push(told);
+        }
+        sessions::note(link, &self.plan, &told);
+        let mut response = FetchResponse { session_id: self.plan.session, ..Default::default() };
+        let mut last = None;
+        for (at, one) in told {
+            let Asked { topic, id, .. } = &self.plan.asked[at];
+            if last != Some((topic, id)) {
+                let topic_told = FetchableTopicResponse { topic, topic_id: *id, ..Default::default() };
+                response.responses.push(topic_told);
+                last = Some((topic, id));
+            }
+            if let Some(topic) = response.responses.last_mut() {
+                topic.partitions.push(one);
+            }
         }
         answer_with(self.call, &response, &records, cx);
     }
+}
+
+/// What is told of one partition; its records go to `records`.
+fn partition_data(
+    asked: &Asked,
+    fetched: Result<Fetched, FetchError>,
+    records: &mut Vec<SmallVec<[Bytes; 2]>>,
+) -> PartitionData<'static> {
+    let mut one = PartitionData { partition_index: asked.number, records: Records::Here(&[]), ..Default::default() };
+    match (&asked.partition, fetched) {
+        (Ok(_), Ok(fetched)) => {
+            one.high_watermark = fetched.high as i64;
+            one.last_stable_offset = fetched.high as i64;
+            one.log_start_offset = fetched.start as i64;
+            if !fetched.is_empty() {
+                let (length, index) = (fetched.len() as u32, records.len() as u32);
+                one.records = Records::Elsewhere { length, index };
+                records.push(fetched.bytes);
+            }
+        }
+        (Ok(_), Err(refused)) => {
+            one.error_code = error::fetch(refused).code();
+            one.high_watermark = -1;
+            if let FetchError::OutOfRange { start, high } = refused {
+                one.high_watermark = high as i64;
+                one.log_start_offset = start as i64;
+            }
+        }
+        (Err(code), _) => {
+            one.error_code = code.code();
+            one.high_watermark = -1;
+        }
+    }
+    one
 }

@@ -37,6 +37,11 @@ fn one(topic: Option<&TopicHandle>, asked: &ListOffsetsPartition, cx: &Context<'
         return refused(ErrorCode::UnknownTopicOrPartition);
     };
     let epoch = cx.broker.leader_epoch() as i32;
+    match asked.current_leader_epoch {
+        said if said < 0 || said == epoch => {}
+        said if said < epoch => return refused(ErrorCode::FencedLeaderEpoch),
+        _ => return refused(ErrorCode::UnknownLeaderEpoch),
+    }
     let offset = match asked.timestamp {
         LATEST => offsets.high as i64,
         EARLIEST | EARLIEST_LOCAL => offsets.start as i64,
