@@ -40,8 +40,8 @@ pub(crate) fn batch(error: &BatchError) -> ErrorCode {
 pub(crate) fn append(error: AppendError) -> ErrorCode {
     match error {
         AppendError::Deleted => ErrorCode::UnknownTopicOrPartition,
-        AppendError::DuplicateSequence => ErrorCode::DuplicateSequenceNumber,
-        AppendError::OutOfOrderSequence => ErrorCode::OutOfOrderSequenceNumber,
+        // What is older than what is remembered is out of order to Apache Kafka, too.
+        AppendError::DuplicateSequence | AppendError::OutOfOrderSequence => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::ProducerFenced => ErrorCode::InvalidProducerEpoch,
     }
 }
