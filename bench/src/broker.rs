@@ -12,6 +12,7 @@ use crate::procfs;
 use crate::uri::Uri;
 
 /// A broker to be measured.
+#[derive(Clone, Debug)]
 pub(crate) struct Broker {
     pub(crate) uri: Uri,
     pub(crate) address: SocketAddr,

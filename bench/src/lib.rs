@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "a load generator reads the clock and waits by it")]
 
+mod amqp;
 mod args;
 mod broker;
 mod child;
@@ -24,6 +25,7 @@ mod limit;
 mod load;
 mod machine;
 mod meter;
+mod options;
 mod outcome;
 mod probe;
 mod procfs;
@@ -48,11 +50,13 @@ mod window;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::args::{AmqpArgs, Command, Output};
+use crate::args::{AmqpArgs, Command};
 use crate::child::Itself;
+use crate::comparison::Comparison;
 use crate::error::{Error, Result};
 use crate::machine::Machine;
-use crate::scenario::Row;
+use crate::options::{Options, Output};
+use crate::scenario::{Row, Task};
 use crate::screen::Screen;
 
 pub use crate::args::Args;
@@ -64,7 +68,7 @@ pub use crate::args::Args;
 /// carried out, 2 if the arguments make no load.
 pub fn run(args: Args, words: &[&str]) -> ExitCode {
     let done = match args.command {
-        Command::Amqp(args) => return amqp(&args, &Itself::after(words)),
+        Command::Amqp(args) => return amqp_load(&args, &Itself::after(words)),
         Command::LimitServer { dir } => limit::serve_until_parent_leaves(&dir),
         Command::Spin => spinner::spin(),
         Command::Become { words } => spawned::become_program(&words),
@@ -80,43 +84,56 @@ fn failure(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn amqp(args: &AmqpArgs, itself: &Itself) -> ExitCode {
-    let load = match args.load() {
-        Ok(load) => load,
-        Err(text) => {
-            eprintln!("error: {text}");
-            return ExitCode::from(2);
-        }
+fn amqp_load(args: &AmqpArgs, itself: &Itself) -> ExitCode {
+    let row = match args.load() {
+        Ok(load) => Row::alone(&load),
+        Err(text) => return wrong_arguments(&text),
     };
-    match measure(args, &load, itself) {
+    let standard = || amqp::standard(args);
+    exit_code(measure(&args.options, itself, &row, standard, |row, screen| amqp::compare(row, args, itself, screen)))
+}
+
+fn wrong_arguments(text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(2)
+}
+
+fn exit_code(sound: Result<bool>) -> ExitCode {
+    match sound {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => failure(&error),
     }
 }
 
-/// Measures and prints; whether every count was right.
-fn measure(args: &AmqpArgs, load: &load::Load, itself: &Itself) -> Result<bool> {
-    let screen = Screen::new(args.quiet);
+/// Measures one load, or the table of the standard ones, and prints; whether every count was right.
+fn measure<L: Task>(
+    options: &Options,
+    itself: &Itself,
+    alone: &Row<L>,
+    standard: impl Fn() -> Result<Vec<Row<L>>>,
+    compare: impl Fn(&Row<L>, &Screen) -> Result<Comparison>,
+) -> Result<bool> {
+    let screen = Screen::new(options.quiet);
     // The spinner spins until the end of this function.
-    let spinner = spinner::start(args.spinner, itself)?;
-    let directory = args.directory();
+    let spinner = spinner::start(options.spinner, itself)?;
+    let directory = options.directory();
     std::fs::create_dir_all(&directory).map_err(|error| Error::io(directory.display(), error))?;
     let mut machine = Machine::look(&directory, spinner.is_some());
-    let comparisons = if args.table {
+    let comparisons = if options.table {
         machine.try_disk(&directory)?;
-        standard::run(args, &machine, itself, &screen)?
+        standard::run(options, &machine, standard()?, |row| compare(row, &screen))?
     } else {
-        vec![comparison::compare(&Row::alone(load), args, itself, &screen)?]
+        vec![compare(alone, &screen)?]
     };
-    let text = match (args.output, &comparisons[..]) {
+    let text = match (options.output, &comparisons[..]) {
         (Output::Json, _) => format!("{:#}\n", report::json(&machine, &comparisons)),
-        (Output::Table, [one]) if !args.table => report::table(one),
+        (Output::Table, [one]) if !options.table => report::table(one),
         (Output::Table, _) => {
             let colours = targets::colours(&std::io::stdout());
             format!("{}\n{}", report::summary(&comparisons), targets::table(&comparisons, colours))
         }
     };
     std::io::stdout().write_all(text.as_bytes())?;
-    Ok(comparisons.iter().all(comparison::Comparison::is_sound))
+    Ok(comparisons.iter().all(Comparison::is_sound))
 }

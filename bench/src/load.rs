@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Task;
+
 /// The kinds of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -114,9 +116,10 @@ impl Load {
     pub(crate) fn is_flow(&self) -> bool {
         !self.is_idle() && self.scenario != Scenario::Start
     }
+}
 
-    /// Refuses a load that could not be carried out as it reads.
-    pub(crate) fn check(&self) -> Result<(), String> {
+impl Task for Load {
+    fn check(&self) -> Result<(), String> {
         let wrong = |text: &str| Err(text.to_owned());
         if self.seconds.is_some_and(|seconds| !seconds.is_finite() || seconds <= 0.0) {
             return wrong("--seconds is above 0");
@@ -167,8 +170,7 @@ impl Load {
         Ok(())
     }
 
-    /// The load in one line.
-    pub(crate) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         match self.scenario {
             Scenario::Queues => {
                 let kind = self.queue_type.map_or(String::new(), |kind| format!("{} ", kind.name()));
@@ -206,6 +208,17 @@ impl Load {
             _ => "",
         };
         format!("{name}{}", parts.join(", "))
+    }
+
+    fn scaled(mut self, factor: f64) -> Load {
+        let count = |count: f64| (count * factor).max(1.0);
+        self.messages = self.messages.map(|messages| count(messages as f64) as u64);
+        self.seconds = self.seconds.map(|seconds| (seconds * factor).max(0.05));
+        if self.is_idle() {
+            self.queues = count(self.queues as f64) as usize;
+            self.connections = count(self.connections as f64) as usize;
+        }
+        self
     }
 }
 

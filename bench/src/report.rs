@@ -59,7 +59,7 @@ pub(crate) fn table(comparison: &Comparison) -> String {
         }
         rows.push(row);
     }
-    let mut text = format!("{}\n{}", comparison.load.describe(), aligned(&rows, 1));
+    let mut text = format!("{}\n{}", comparison.description, aligned(&rows, 1));
     let process = |side: &Side| side.pid.map_or("unknown".to_owned(), |pid| pid.to_string());
     if comparison.sides.iter().any(|side| side.pid.is_none() && !side.spawned) {
         let pids: Vec<String> = comparison.sides.iter().map(process).collect();
@@ -161,7 +161,7 @@ fn one(comparison: &Comparison, all: &[Comparison]) -> Value {
     }
     json!({
         "name": comparison.name,
-        "description": comparison.load.describe(),
+        "description": comparison.description,
         "load": comparison.load,
         "targets": targets(comparison, all),
         "brokers": brokers,

@@ -1,6 +1,6 @@
 //! A backlog that outlives its broker: published and confirmed, kill -9, restart, drained.
 
-use crate::broker::Topology;
+use crate::broker::{Broker, Topology};
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::flow::{Flow, Measured};
@@ -12,7 +12,7 @@ use crate::screen::Screen;
 use crate::spawned::Spawned;
 
 /// Carries it out on a broker that holds nothing yet; returns the broker as it runs at the end.
-pub(crate) fn run(spawned: Spawned, load: &Load, screen: &Screen) -> Result<(Outcome, Spawned)> {
+pub(crate) fn run(spawned: Spawned<Broker>, load: &Load, screen: &Screen) -> Result<(Outcome, Spawned<Broker>)> {
     let topology = Topology::new(load);
     let mut control = spawned.broker.connect()?;
     let peer = control.peer.clone();

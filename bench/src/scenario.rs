@@ -2,12 +2,12 @@
 //!
 //! ```toml
 //! name = "1 KiB persistent"
-//! [load]                       # the fields of `Load`; what is not said is its default
+//! [load]                       # the fields of the protocol's load; what is not said is its default
 //! scenario = "throughput"
 //! size = 1024
 //! [[row]]                      # the load is taken once for each
 //! name = "100,000"             # beside the file's name
-//! messages = 100_000           # stand over the load's
+//! messages = 100_000           # any field of the load, standing over it
 //! [[row]]
 //! name = "3 GiB or 60 s"
 //! messages = 3_200_000
@@ -21,72 +21,63 @@
 use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use toml::Table;
 
 use crate::error::{Error, Result};
-use crate::load::Load;
 use crate::target::Target;
 
-/// The files built in, by name.
-const BUILT_IN: [(&str, &str); 13] = [
-    ("01-transient", include_str!("../scenarios/01-transient.toml")),
-    ("02-persistent", include_str!("../scenarios/02-persistent.toml")),
-    ("03-hundred-queues", include_str!("../scenarios/03-hundred-queues.toml")),
-    ("04-window-1", include_str!("../scenarios/04-window-1.toml")),
-    ("05-open-loop", include_str!("../scenarios/05-open-loop.toml")),
-    ("06-fanout-transient", include_str!("../scenarios/06-fanout-transient.toml")),
-    ("07-fanout-persistent", include_str!("../scenarios/07-fanout-persistent.toml")),
-    ("08-backlog-persistent", include_str!("../scenarios/08-backlog-persistent.toml")),
-    ("09-backlog-transient", include_str!("../scenarios/09-backlog-transient.toml")),
-    ("10-restart", include_str!("../scenarios/10-restart.toml")),
-    ("11-queues", include_str!("../scenarios/11-queues.toml")),
-    ("12-connections", include_str!("../scenarios/12-connections.toml")),
-    ("13-start", include_str!("../scenarios/13-start.toml")),
-];
+/// A scenario file that is built in: its name without `.toml`, and its text.
+pub(crate) type File = (&'static str, &'static str);
+
+/// What one protocol's load must be for a scenario file to hold it.
+pub(crate) trait Task: Clone + Serialize + DeserializeOwned {
+    /// Refuses a load that could not be carried out as it reads.
+    fn check(&self) -> std::result::Result<(), String>;
+    /// The load in one line.
+    fn describe(&self) -> String;
+    /// With its counts and times multiplied; no count falls below 1.
+    fn scaled(self, factor: f64) -> Self;
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Content {
     name: String,
-    load: Load,
+    load: Table,
     row: Vec<Take>,
     #[serde(default)]
     target: Vec<Target>,
 }
 
 #[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 struct Take {
     name: String,
-    messages: Option<u64>,
-    seconds: Option<f64>,
     against: bool,
     limit: bool,
     runs_against: usize,
+    /// Fields that stand over the load's.
+    #[serde(flatten)]
+    over: Table,
 }
 
 impl Default for Take {
     fn default() -> Take {
-        Take {
-            name: String::new(),
-            messages: None,
-            seconds: None,
-            against: true,
-            limit: true,
-            runs_against: usize::MAX,
-        }
+        Take { name: String::new(), against: true, limit: true, runs_against: usize::MAX, over: Table::new() }
     }
 }
 
 /// One load to be taken.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct Row<L> {
     /// Name of its file without `.toml`.
     pub(crate) stem: String,
     /// Which row of the file it is.
     pub(crate) take: usize,
     pub(crate) name: String,
-    pub(crate) load: Load,
+    pub(crate) load: L,
     pub(crate) targets: Vec<Target>,
     /// Whether the second broker gets it.
     pub(crate) against: bool,
@@ -96,9 +87,9 @@ pub(crate) struct Row {
     pub(crate) runs_against: usize,
 }
 
-impl Row {
+impl<L: Task> Row<L> {
     /// A load told on the command line.
-    pub(crate) fn alone(load: &Load) -> Row {
+    pub(crate) fn alone(load: &L) -> Row<L> {
         Row {
             stem: String::new(),
             take: 0,
@@ -111,24 +102,16 @@ impl Row {
         }
     }
 
-    /// With its counts and times multiplied.
-    fn scaled(mut self, factor: f64) -> Row {
-        let count = |count: f64| (count * factor).max(1.0);
-        self.load.messages = self.load.messages.map(|messages| count(messages as f64) as u64);
-        self.load.seconds = self.load.seconds.map(|seconds| (seconds * factor).max(0.05));
-        if self.load.is_idle() {
-            self.load.queues = count(self.load.queues as f64) as usize;
-            self.load.connections = count(self.load.connections as f64) as usize;
-        }
-        self
+    fn scaled(self, factor: f64) -> Row<L> {
+        Row { load: self.load.scaled(factor), ..self }
     }
 }
 
 /// The rows of all files in order of their names: the files built in, or those of a directory.
-pub(crate) fn rows(directory: Option<&Path>, scale: f64) -> Result<Vec<Row>> {
+pub(crate) fn rows<L: Task>(built_in: &[File], directory: Option<&Path>, scale: f64) -> Result<Vec<Row<L>>> {
     let mut rows = Vec::new();
     let Some(directory) = directory else {
-        for (stem, text) in BUILT_IN {
+        for (stem, text) in built_in {
             rows.extend(parse(stem, text)?);
         }
         return Ok(rows.into_iter().map(|row| row.scaled(scale)).collect());
@@ -141,19 +124,19 @@ pub(crate) fn rows(directory: Option<&Path>, scale: f64) -> Result<Vec<Row>> {
         let text = fs::read_to_string(path).map_err(|error| Error::io(path.display(), error))?;
         rows.extend(parse(&path.file_stem().unwrap_or_default().to_string_lossy(), &text)?);
     }
-    Ok(rows.into_iter().map(|row| row.scaled(scale)).collect())
+    Ok(rows.into_iter().map(|row: Row<L>| row.scaled(scale)).collect())
 }
 
-fn parse(stem: &str, text: &str) -> Result<Vec<Row>> {
+fn parse<L: Task>(stem: &str, text: &str) -> Result<Vec<Row<L>>> {
     let wrong = |why: String| Error::new(format!("{stem}.toml: {why}"));
-    let File { name, load, row, target } = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    let Content { name, load, row, target } = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
     target.iter().try_for_each(Target::check).map_err(wrong)?;
     let one = |(index, take): (usize, Take)| {
         let name = if take.name.is_empty() { name.clone() } else { format!("{name}, {}", take.name) };
-        let (messages, seconds) = (take.messages.or(load.messages), take.seconds.or(load.seconds));
-        let load = Load { messages, seconds, ..load.clone() };
+        let Take { against, limit, runs_against, over, .. } = take;
+        let fields: Table = load.clone().into_iter().chain(over).collect();
+        let load: L = fields.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
         load.check().map_err(wrong)?;
-        let Take { against, limit, runs_against, .. } = take;
         // Without a second broker there is nothing to be held against it.
         let targets = target.iter().filter(|target| against || target.below_against.is_none()).cloned().collect();
         let stem = stem.to_owned();
@@ -163,15 +146,17 @@ fn parse(stem: &str, text: &str) -> Result<Vec<Row>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::load::Load;
     use std::collections::BTreeSet;
 
-    #[test]
-    fn the_files_built_in_are_all_there_are() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-        let (built, read) = (rows(None, 1.0).unwrap(), rows(Some(&directory), 1.0).unwrap());
-        let key = |row: &Row| (row.stem.clone(), row.take, row.load.clone());
+    /// The files built in are those of their directory, their names differ and their targets refer to rows there are.
+    pub(crate) fn the_files_built_in_are_all_there_are<L: Task>(built_in: &[File], directory: &str) {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let built = rows::<L>(built_in, None, 1.0).unwrap();
+        let read = rows::<L>(built_in, Some(&directory), 1.0).unwrap();
+        let key = |row: &Row<L>| (row.stem.clone(), row.take, serde_json::to_string(&row.load).unwrap());
         assert_eq!(built.iter().map(key).collect::<Vec<_>>(), read.iter().map(key).collect::<Vec<_>>());
         let names: BTreeSet<_> = built.iter().map(|row| row.name.clone()).collect();
         assert_eq!(names.len(), built.len(), "names are different");
@@ -179,31 +164,27 @@ mod tests {
         for target in built.iter().flat_map(|row| &row.targets) {
             assert!(target.times_of.as_ref().is_none_or(|stem| stems.contains(stem)), "{target:?}");
         }
-    }
-
-    #[test]
-    fn counts_and_times_scale() {
-        for (full, tenth) in rows(None, 1.0).unwrap().iter().zip(rows(None, 0.1).unwrap()) {
-            assert_eq!(full.load.messages.map(|messages| messages / 10), tenth.load.messages, "{}", full.name);
-        }
-        for row in rows(None, 1e-9).unwrap() {
-            assert!(row.load.messages.is_none_or(|messages| messages == 1), "{}", row.name);
-            assert!(row.load.check().is_ok(), "{}", row.name);
+        for row in rows::<L>(built_in, None, 1e-9).unwrap() {
+            assert!(row.load.check().is_ok(), "{} scales down to anything", row.name);
         }
     }
 
     #[test]
     fn what_a_file_says_in_vain_is_refused() {
+        let good = "name = 'x'\n[load]\nmessages = 5\n[[row]]\n[[row]]\nname = 'y'\nsize = 3\nmessages = 7\n";
+        let rows = parse::<Load>("x", good).unwrap();
+        assert_eq!((rows[0].name.as_str(), rows[0].load.messages, rows[0].load.size), ("x", Some(5), 0));
+        assert_eq!((rows[1].name.as_str(), rows[1].load.messages, rows[1].load.size), ("x, y", Some(7), 3));
         let good = "name = 'x'\n[load]\nmessages = 5\n[[row]]\n";
-        assert_eq!(parse("x", good).unwrap()[0].load.messages, Some(5));
         for (from, to) in [
             ("messages = 5", "massages = 5"),
-            ("messages = 5", "size = 5"),
-            ("[[row]]", "[[row]]\nsize = 3"),
+            ("messages = 5", "messages = 0"),
+            ("[[row]]", "[[row]]\nsise = 3"),
             ("[[row]]\n", ""),
             ("[[row]]", "[[row]]\n[[target]]\nfigure = 'x'"),
+            ("name = 'x'", "name = 'x'\nnam = 'y'"),
         ] {
-            assert!(parse("x", &good.replace(from, to)).is_err(), "{to}");
+            assert!(parse::<Load>("x", &good.replace(from, to)).is_err(), "{to}");
         }
     }
 }

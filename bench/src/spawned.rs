@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
-use crate::broker::Broker;
 use crate::child::Itself;
+use crate::connection::Peer;
 use crate::error::{Error, Result};
 
 /// Beginning of a run's directory; the generator's process number and a number follow.
@@ -20,28 +20,39 @@ const DIRECTORY: &str = "narumq-bench-data-";
 /// How long a broker may take to end when it is asked to.
 const END_WITHIN: Duration = Duration::from_secs(15);
 
-/// What is started, and below which directory it keeps its data.
+/// How a protocol finds the broker once it has said where it listens: that it answers must have been seen.
+pub(crate) type Serving<B> = fn(&Banner, u32) -> Result<B>;
+
+/// What is started, with which options, and below which directory it keeps its data.
 #[derive(Clone, Debug)]
-pub(crate) struct Program {
+pub(crate) struct Program<B> {
     path: PathBuf,
     itself: Itself,
     parent: PathBuf,
+    options: Vec<OsString>,
+    serving: Serving<B>,
 }
 
-impl Program {
+impl<B: Clone> Program<B> {
     /// `told` or, if this is the broker's own program, that. Removes what killed generators left.
-    pub(crate) fn find(told: Option<&Path>, itself: &Itself, parent: &Path) -> Result<Program> {
+    pub(crate) fn find(
+        told: Option<&Path>,
+        itself: &Itself,
+        parent: &Path,
+        options: Vec<OsString>,
+        serving: Serving<B>,
+    ) -> Result<Program<B>> {
         let path = match told {
             Some(path) => path.to_owned(),
             None if itself.is_broker() => std::env::current_exe()?,
             None => return Err(Error::new("this program is no broker: tell which to start with --spawn PROGRAM")),
         };
         sweep(parent);
-        Ok(Program { path, itself: itself.clone(), parent: parent.to_owned() })
+        Ok(Program { path, itself: itself.clone(), parent: parent.to_owned(), options, serving })
     }
 
     /// Starts it on a fresh directory and waits until it serves.
-    pub(crate) fn start(&self) -> Result<Spawned> {
+    pub(crate) fn start(&self) -> Result<Spawned<B>> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = Directory(self.parent.join(format!("{DIRECTORY}{}-{number}", std::process::id())));
@@ -49,24 +60,21 @@ impl Program {
         self.start_on(directory)
     }
 
-    fn start_on(&self, directory: Directory) -> Result<Spawned> {
+    fn start_on(&self, directory: Directory) -> Result<Spawned<B>> {
         let told = directory.0.join("stderr");
         let errors = File::create(&told).map_err(|error| Error::io(told.display(), error))?;
         let begun = Instant::now();
         let mut command = self.itself.command(&["become".into(), "--".into(), self.path.clone().into()])?;
-        command.args(["--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data-dir"]).arg(directory.0.join("data"));
+        command.args(&self.options).arg("--data-dir").arg(directory.data());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"NARUMQ_")) {
             command.env_remove(name);
         }
         let child = command.spawn().map_err(|error| Error::io(self.path.display(), error))?;
         let mut process = Process { child };
-        let serving = process.address().and_then(|(address, output)| {
-            let uri = format!("amqp://guest:guest@{address}/").parse().map_err(Error::new)?;
-            let broker = Broker { fresh: true, ..Broker::find(&uri, Some(process.child.id()))? };
-            // Ready is who answers, not who says so.
-            broker.connect()?.close();
-            Ok((broker, output))
+        let serving = process.banner().and_then(|(mut banner, output)| {
+            banner.data = directory.data();
+            Ok(((self.serving)(&banner, process.child.id())?, output))
         });
         let ready = begun.elapsed();
         match serving {
@@ -82,21 +90,21 @@ impl Program {
 }
 
 /// A broker that serves. It is killed and its data removed when this is dropped.
-pub(crate) struct Spawned {
+pub(crate) struct Spawned<B> {
     // Dropped in this order: first the process, then its directory.
     process: Process,
     directory: Directory,
-    program: Program,
-    pub(crate) broker: Broker,
-    /// From its start until a connection and a channel were open.
+    program: Program<B>,
+    pub(crate) broker: B,
+    /// From its start until it answered.
     pub(crate) ready: Duration,
     /// Kept open, so that the broker may go on printing.
     _output: BufReader<ChildStdout>,
 }
 
-impl Spawned {
+impl<B: Clone> Spawned<B> {
     /// Kills it with no warning and starts it again on the same data.
-    pub(crate) fn restart(self) -> Result<Spawned> {
+    pub(crate) fn restart(self) -> Result<Spawned<B>> {
         let Spawned { process, directory, program, .. } = self;
         drop(process);
         program.start_on(directory)
@@ -120,24 +128,63 @@ impl Spawned {
     }
 }
 
+/// What a broker says once it is ready.
+///
+/// ```text
+/// PRODUCT VERSION is ready after 12 ms
+///
+///   amqp        127.0.0.1:5672  [::1]:5672
+///   http        http://127.0.0.1:15672
+///   data        ./narumq-data
+///   started     2026-01-02T03:04:05.678Z
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Banner {
+    /// Product and version.
+    pub(crate) peer: Peer,
+    /// First word and second word of each line below the first.
+    lines: Vec<(String, String)>,
+    /// Where its data is.
+    pub(crate) data: PathBuf,
+}
+
+impl Banner {
+    /// Reads up to the line `started`.
+    fn read(output: &mut impl BufRead) -> Result<Banner> {
+        let mut banner = Banner::default();
+        let mut line = String::new();
+        while output.read_line(&mut line)? > 0 {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            match (words.next(), words.next()) {
+                (Some(first), Some(_)) if first == "started" => return Ok(banner),
+                (Some(product), Some(version)) if banner.peer.product.is_empty() => {
+                    banner.peer = Peer { product, version };
+                }
+                (Some(name), Some(value)) => banner.lines.push((name, value)),
+                _ => {}
+            }
+            line.clear();
+        }
+        Err(Error::new("it ended before it said where"))
+    }
+
+    /// The first address of a door.
+    pub(crate) fn address(&self, door: &str) -> Result<&str> {
+        let line = self.lines.iter().find(|(name, _)| name == door);
+        line.map(|(_, value)| value.as_str()).ok_or_else(|| Error::new(format!("it has no {door} door")))
+    }
+}
+
 struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Reads the banner up to the line `amqp ADDRESS`.
-    fn address(&mut self) -> Result<(String, BufReader<ChildStdout>)> {
+    /// Reads the banner.
+    fn banner(&mut self) -> Result<(Banner, BufReader<ChildStdout>)> {
         let output = self.child.stdout.take().ok_or_else(|| Error::new("it has no standard output"))?;
         let mut output = BufReader::new(output);
-        let mut line = String::new();
-        while output.read_line(&mut line)? > 0 {
-            let mut words = line.split_whitespace();
-            if let (Some("amqp"), Some(address)) = (words.next(), words.next()) {
-                return Ok((address.to_owned(), output));
-            }
-            line.clear();
-        }
-        Err(Error::new("it ended before it said where"))
+        Ok((Banner::read(&mut output)?, output))
     }
 }
 
@@ -150,7 +197,15 @@ impl Drop for Process {
 }
 
 /// A directory that goes when this is dropped.
+#[derive(Debug)]
 struct Directory(PathBuf);
+
+impl Directory {
+    /// Where the broker keeps its data.
+    fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+}
 
 impl Drop for Directory {
     fn drop(&mut self) {
@@ -183,6 +238,17 @@ pub(crate) fn become_program(words: &[OsString]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_banner_tells_who_it_is_and_where() {
+        let text = "\nNaruMQ 0.1.0 is ready after 12 ms\n\n  amqp  127.0.0.1:5672  [::1]:5672\n  http  http://h:1\n";
+        let banner = Banner::read(&mut format!("{text}  started  now\nmore").as_bytes()).unwrap();
+        assert_eq!(banner.peer, Peer { product: "NaruMQ".to_owned(), version: "0.1.0".to_owned() });
+        assert_eq!(banner.address("amqp").unwrap(), "127.0.0.1:5672");
+        assert_eq!(banner.address("http").unwrap(), "http://h:1");
+        assert!(banner.address("kafka").is_err());
+        assert!(Banner::read(&mut text.as_bytes()).is_err(), "it ended before it was ready");
+    }
 
     #[test]
     fn what_the_dead_left_is_swept_and_what_the_living_use_stays() {

@@ -4,9 +4,9 @@
 
 use std::fs;
 
-use crate::args::Spinner;
 use crate::child::{Itself, Running, until_parent_leaves};
 use crate::error::Result;
+use crate::options::Spinner;
 
 /// Starts the spinner if it is wanted.
 pub(crate) fn start(wanted: Spinner, itself: &Itself) -> Result<Option<Running>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::error::Result;
 use crate::load::Load;
+use crate::meter::Meter;
 use crate::outcome::{Outcome, Unit};
 use crate::screen::Screen;
 
@@ -13,16 +14,27 @@ pub(crate) fn run(broker: &Broker, ready: Option<Duration>, load: &Load, screen:
     let control = broker.connect()?;
     let mut outcome = Outcome { peer: control.peer.clone(), ..Outcome::default() };
     control.close();
+    watch(&mut outcome, broker.meter()?, ready, load.seconds.unwrap_or(1.0), screen);
+    Ok(outcome)
+}
+
+/// Watches a process for some seconds of nothing.
+pub(crate) fn watch(
+    outcome: &mut Outcome,
+    meter: Option<Meter>,
+    ready: Option<Duration>,
+    seconds: f64,
+    screen: &Screen,
+) {
     if let Some(ready) = ready {
         outcome.put("ready_us", "start to ready", Unit::Microseconds, ready.as_secs_f64() * 1e6);
     }
-    let Some(mut meter) = broker.meter()? else { return Ok(outcome) };
+    let Some(mut meter) = meter else { return };
     screen.show("waiting for the broker's work to end");
     if !meter.settle() {
         outcome.faults.push("the broker was still at work a minute after its start".to_owned());
     }
     let before = meter.spent();
-    let seconds = load.seconds.unwrap_or(1.0);
     screen.show(&format!("watching the idle broker for {seconds} s"));
     std::thread::sleep(Duration::from_secs_f64(seconds));
     let spent = meter.spent();
@@ -34,5 +46,4 @@ pub(crate) fn run(broker: &Broker, ready: Option<Duration>, load: &Load, screen:
         outcome.put("written_start_bytes", "written at start", Unit::Bytes, before as f64);
         outcome.put("idle_written_bytes", "written while idle", Unit::Bytes, (after - before) as f64);
     }
-    Ok(outcome)
 }

@@ -104,7 +104,6 @@ fn verdict(what: String, unit: Unit, bound: f64, most: bool, value: Option<f64>)
 mod tests {
     use super::*;
     use crate::comparison::Side;
-    use crate::load::Load;
 
     fn comparison(stem: &str, values: &[(Role, f64)]) -> Comparison {
         let side = |&(role, value): &(Role, f64)| {
@@ -114,11 +113,9 @@ mod tests {
         };
         Comparison {
             stem: stem.to_owned(),
-            take: 0,
             name: format!("load {stem}"),
-            load: Load::default(),
-            targets: Vec::new(),
             sides: values.iter().map(side).collect(),
+            ..Comparison::default()
         }
     }
 

@@ -117,7 +117,6 @@ pub(crate) fn markdown(machine: &Machine, comparisons: &[Comparison]) -> String 
 mod tests {
     use super::*;
     use crate::comparison::Side;
-    use crate::load::Load;
     use crate::outcome::{Outcome, Unit};
     use crate::target::Target;
 
@@ -128,9 +127,7 @@ mod tests {
         let other = Target { figure: "cost".to_owned(), below_against: Some(2.0), ..Target::default() };
         Comparison {
             stem: "a".to_owned(),
-            take: 0,
             name: "load".to_owned(),
-            load: Load::default(),
             targets: vec![bound(1.0), bound(0.25), other],
             sides: vec![Side {
                 role: Role::Broker,
@@ -140,6 +137,7 @@ mod tests {
                 runs: vec![],
                 outcome,
             }],
+            ..Comparison::default()
         }
     }
 
