@@ -93,12 +93,17 @@ fn program_of(told: Option<&Path>, itself: &Itself, directory: &Path) -> Result<
 }
 
 /// The spawned broker, once a connection and a channel could be opened.
-pub(crate) fn serving(banner: &Banner, pid: u32) -> Result<Broker> {
-    let uri = format!("amqp://guest:guest@{}/", banner.address("amqp")?).parse().map_err(Error::new)?;
-    let broker = Broker { fresh: true, ..Broker::find(&uri, Some(pid))? };
+fn serving(banner: &Banner, pid: u32) -> Result<Broker> {
+    let broker = spawned_at(banner, pid)?;
     // Ready is who answers, not who says so.
     broker.connect()?.close();
     Ok(broker)
+}
+
+/// The spawned broker as its banner has it.
+pub(crate) fn spawned_at(banner: &Banner, pid: u32) -> Result<Broker> {
+    let uri = format!("amqp://guest:guest@{}/", banner.address("amqp")?).parse().map_err(Error::new)?;
+    Ok(Broker { fresh: true, ..Broker::find(&uri, Some(pid))? })
 }
 
 fn on_given(broker: &Broker, load: &Load, screen: &Screen) -> Result<Outcome> {

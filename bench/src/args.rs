@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::kafka::args::KafkaArgs;
 use crate::load::{Load, QueueType, Scenario};
 use crate::options::Options;
 use crate::scenario::Task;
@@ -20,6 +21,8 @@ pub struct Args {
 pub(crate) enum Command {
     /// Drive any AMQP 0-9-1 broker: throughput, latency, fanout, backlog, idle queues and connections
     Amqp(Box<AmqpArgs>),
+    /// Drive any broker that speaks Kafka's protocol: produce, consume, catch up, latency, many topics
+    Kafka(Box<KafkaArgs>),
     /// The least server, as a child process
     #[command(hide = true)]
     LimitServer {

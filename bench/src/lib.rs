@@ -20,6 +20,7 @@ mod flow_figures;
 mod frame;
 mod histogram;
 mod idle;
+mod kafka;
 mod ledger;
 mod limit;
 mod load;
@@ -34,6 +35,7 @@ mod publisher;
 mod report;
 mod restart;
 mod scenario;
+mod schedule;
 mod screen;
 mod shared;
 mod spawned;
@@ -54,6 +56,7 @@ use crate::args::{AmqpArgs, Command};
 use crate::child::Itself;
 use crate::comparison::Comparison;
 use crate::error::{Error, Result};
+use crate::kafka::args::KafkaArgs;
 use crate::machine::Machine;
 use crate::options::{Options, Output};
 use crate::scenario::{Row, Task};
@@ -69,6 +72,7 @@ pub use crate::args::Args;
 pub fn run(args: Args, words: &[&str]) -> ExitCode {
     let done = match args.command {
         Command::Amqp(args) => return amqp_load(&args, &Itself::after(words)),
+        Command::Kafka(args) => return kafka_load(&args, &Itself::after(words)),
         Command::LimitServer { dir } => limit::serve_until_parent_leaves(&dir),
         Command::Spin => spinner::spin(),
         Command::Become { words } => spawned::become_program(&words),
@@ -91,6 +95,15 @@ fn amqp_load(args: &AmqpArgs, itself: &Itself) -> ExitCode {
     };
     let standard = || amqp::standard(args);
     exit_code(measure(&args.options, itself, &row, standard, |row, screen| amqp::compare(row, args, itself, screen)))
+}
+
+fn kafka_load(args: &KafkaArgs, itself: &Itself) -> ExitCode {
+    let row = match args.load() {
+        Ok(load) => Row::alone(&load),
+        Err(text) => return wrong_arguments(&text),
+    };
+    let standard = || kafka::standard(args);
+    exit_code(measure(&args.options, itself, &row, standard, |row, screen| kafka::compare(row, args, itself, screen)))
 }
 
 fn wrong_arguments(text: &str) -> ExitCode {

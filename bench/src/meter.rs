@@ -25,6 +25,7 @@ struct Reading {
     ticks: u64,
     scheduler: Option<u64>,
     written: Option<u64>,
+    read: Option<u64>,
 }
 
 /// What was spent.
@@ -34,10 +35,21 @@ pub(crate) struct Spent {
     pub(crate) cpu: u64,
     /// Bytes it caused to be written to storage; `None` if that may not be seen.
     pub(crate) written: Option<u64>,
+    /// Bytes it caused to be read from storage; `None` if that may not be seen.
+    pub(crate) read: Option<u64>,
     /// Most memory resident meanwhile, bytes.
     pub(crate) resident_peak: u64,
     /// Resident at the end, bytes.
     pub(crate) resident_after: u64,
+}
+
+/// What a server may do that has nothing to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calm {
+    /// Less than so much of a core.
+    pub(crate) cpu_share: f64,
+    /// At most so many bytes written in a quarter of a second.
+    pub(crate) written: u64,
 }
 
 impl Meter {
@@ -81,6 +93,7 @@ impl Meter {
         Spent {
             cpu: cpu_between(self.start, end),
             written: self.start.written.zip(end.written).map(|(start, end)| end.saturating_sub(start)),
+            read: self.start.read.zip(end.read).map(|(start, end)| end.saturating_sub(start)),
             resident_peak: kernel_peak.unwrap_or(0).max(self.peak),
             resident_after,
         }
@@ -89,15 +102,22 @@ impl Meter {
     /// Waits until the server's work has ended: for one second less than 2 % of a core and no
     /// write. Returns whether that came within a minute.
     pub(crate) fn settle(&mut self) -> bool {
+        self.settle_as(Calm { cpu_share: 0.02, written: 0 })
+    }
+
+    /// Waits until for one second the server was as calm as that. Returns whether that came within a minute.
+    pub(crate) fn settle_as(&mut self, calm: Calm) -> bool {
         const STEP: Duration = Duration::from_millis(250);
+        let cpu_most = (STEP.as_micros() as f64 * calm.cpu_share) as u64;
         let begun = Instant::now();
         let mut quiet = 0;
         let mut before = self.spent();
         while begun.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(STEP);
             let now = self.spent();
-            let calm = now.cpu.saturating_sub(before.cpu) < STEP.as_micros() as u64 / 50;
-            quiet = if calm && now.written == before.written { quiet + 1 } else { 0 };
+            let written = now.written.zip(before.written).map_or(0, |(now, before)| now.saturating_sub(before));
+            let is_calm = now.cpu.saturating_sub(before.cpu) < cpu_most && written <= calm.written;
+            quiet = if is_calm { quiet + 1 } else { 0 };
             if quiet == 4 {
                 return true;
             }
@@ -114,6 +134,7 @@ impl Reading {
             ticks: sum(procfs::cpu_by_ticks)?,
             scheduler: sum(procfs::cpu_by_scheduler),
             written: sum(procfs::written),
+            read: sum(procfs::read),
         })
     }
 }
@@ -132,7 +153,7 @@ mod tests {
     use super::*;
 
     fn reading(ticks: u64, scheduler: Option<u64>) -> Reading {
-        Reading { ticks, scheduler, written: None }
+        Reading { ticks, scheduler, written: None, read: None }
     }
 
     #[test]

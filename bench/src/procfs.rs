@@ -67,6 +67,11 @@ pub(crate) fn written(pid: u32) -> Option<u64> {
     line(pid, "io", "write_bytes")
 }
 
+/// Bytes the process and its waited-for children caused to be read from storage; `None` if it is another user's.
+pub(crate) fn read(pid: u32) -> Option<u64> {
+    line(pid, "io", "read_bytes")
+}
+
 /// Resident memory, bytes.
 pub(crate) fn resident(pid: u32) -> Option<u64> {
     Some(line(pid, "status", "VmRSS")? * 1024)

@@ -1,19 +1,58 @@
-//! The producer thread: all producers of a run, in turn.
+//! The producer thread: all producers of a run, in turn, whatever protocol they speak.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::load::Load;
-use crate::publisher::{Publisher, Schedule, Waits};
+use crate::schedule::Schedule;
 use crate::shared::{LOOK, STALL, Shared};
 use crate::wait::{Sockets, has_input, wait, want_room};
 
-/// Publishes everything (or until the time is over), awaits the confirms, returns when it began.
-pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared) -> Result<u64> {
-    let sockets = Sockets::of(publishers.iter().map(|publisher| &publisher.connection.stream))?;
+/// What a producer waits for.
+pub(crate) enum Waits {
+    /// Nothing: it wrote and can go on.
+    Nothing,
+    /// Room in the socket.
+    Room,
+    /// Confirms.
+    Confirms,
+    /// The time of its next message, nanoseconds since the epoch.
+    Due(u64),
+    /// All is published, and confirmed where confirms are asked for.
+    Done,
+}
+
+/// One producer on its connection.
+pub(crate) trait Source {
+    /// Its socket, which neither reads nor writes wait for.
+    fn stream(&self) -> &TcpStream;
+    /// Publishes by a schedule from now on.
+    fn follow(&mut self, schedule: Schedule);
+    /// Publishes no message beyond those begun.
+    fn finish(&mut self);
+    /// Writes what may be written, one run at most.
+    fn pump(&mut self, shared: &Shared) -> Result<Waits>;
+    /// Whether confirms are to be read.
+    fn awaits_confirms(&self) -> bool;
+    /// Reads the confirms that have arrived; returns whether there were any.
+    fn read(&mut self, shared: &Shared) -> Result<bool>;
+}
+
+/// How fast and how long a load publishes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    /// Messages per second of all producers together; `None` is as fast as it goes.
+    pub(crate) rate: Option<f64>,
+    /// No longer than that; `None` is until each has published its share.
+    pub(crate) seconds: Option<f64>,
+}
+
+/// Publishes everything (or until the time is over, or the run is to end), awaits the confirms, returns when it began.
+pub(crate) fn produce(publishers: &mut [impl Source], pace: Pace, shared: &Shared) -> Result<u64> {
+    let sockets = Sockets::of(publishers.iter().map(Source::stream))?;
     let mut set = sockets.set();
     let began = shared.clock.now();
-    if let Some(rate) = load.rate {
+    if let Some(rate) = pace.rate {
         // A timer may fire late by its slack; an open loop wants it as exact as it comes.
         let exact = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         exact.map_err(|error| Error::io("timer slack", error.into()))?;
@@ -22,14 +61,15 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
             publisher.follow(Schedule::new(rate, index, count, began));
         }
     }
-    let end = load.seconds.map(|seconds| began + (seconds * 1e9) as u64);
+    let end = pace.seconds.map(|seconds| began + (seconds * 1e9) as u64);
     let mut done = vec![false; publishers.len()];
     let mut blocked = vec![false; publishers.len()];
+    let mut idle = vec![false; publishers.len()];
     let mut ended = false;
     let mut active = began;
     while !shared.stopped() {
-        if !ended && end.is_some_and(|end| shared.clock.now() >= end) {
-            publishers.iter_mut().for_each(Publisher::finish);
+        if !ended && (shared.ending() || end.is_some_and(|end| shared.clock.now() >= end)) {
+            publishers.iter_mut().for_each(Source::finish);
             ended = true;
         }
         let mut pause = LOOK;
@@ -38,6 +78,7 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
                 continue;
             }
             let waits = step(publisher, shared)?;
+            idle[index] = matches!(waits, Waits::Confirms);
             match waits {
                 Waits::Nothing => pause = Duration::ZERO,
                 Waits::Room | Waits::Confirms => {}
@@ -54,6 +95,12 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
             return Ok(began);
         }
         if pause.is_zero() {
+            // Who only waits for its confirms is not to wait for those who can go on.
+            for (index, publisher) in publishers.iter_mut().enumerate() {
+                if !done[index] && idle[index] {
+                    publisher.read(shared)?;
+                }
+            }
             active = shared.clock.now();
             continue;
         }
@@ -65,7 +112,7 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
             }
         }
         let now = shared.clock.now();
-        if heard || load.rate.is_some() && !publishers.iter().any(Publisher::awaits_confirms) {
+        if heard || pace.rate.is_some() && !publishers.iter().any(Source::awaits_confirms) {
             active = now;
         } else if now - active > STALL.as_nanos() as u64 {
             return Err(Error::new(format!("publishing stood still for {} s", STALL.as_secs())));
@@ -75,7 +122,7 @@ pub(crate) fn produce(publishers: &mut [Publisher], load: &Load, shared: &Shared
 }
 
 /// Publishes a run and, while more may follow, reads the confirms so that none waits unread.
-fn step(publisher: &mut Publisher, shared: &Shared) -> Result<Waits> {
+fn step(publisher: &mut impl Source, shared: &Shared) -> Result<Waits> {
     let waits = publisher.pump(shared)?;
     if matches!(waits, Waits::Nothing) && publisher.awaits_confirms() {
         publisher.read(shared)?;

@@ -1,6 +1,7 @@
 //! One producer: fills its window or keeps its schedule, writes runs of messages, reads confirms.
 
 use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -10,51 +11,11 @@ use crate::error::{Error, Result};
 use crate::frame::Fields;
 use crate::histogram::Histogram;
 use crate::load::Load;
+use crate::producer::{Source, Waits};
+use crate::schedule::Schedule;
 use crate::shared::Shared;
 use crate::template::{Shape, Template};
 use crate::window::Window;
-
-/// When the messages of one producer are due (open loop).
-#[derive(Clone, Copy)]
-pub(crate) struct Schedule {
-    /// When message 0 is due, nanoseconds since the epoch.
-    start: u64,
-    /// Nanoseconds from one message to the next.
-    every: f64,
-}
-
-impl Schedule {
-    /// The part of producer `index` in a common rate, `producers` taking turns.
-    pub(crate) fn new(rate: f64, index: usize, producers: usize, now: u64) -> Schedule {
-        let between = 1e9 / rate;
-        Schedule { start: now + (index as f64 * between) as u64, every: between * producers as f64 }
-    }
-
-    /// When a message is due.
-    #[inline]
-    fn due(self, message: u64) -> u64 {
-        self.start + (message as f64 * self.every) as u64
-    }
-
-    /// How many messages are due by now.
-    fn due_by(self, now: u64) -> u64 {
-        if now < self.start { 0 } else { ((now - self.start) as f64 / self.every) as u64 + 1 }
-    }
-}
-
-/// What a producer waits for.
-pub(crate) enum Waits {
-    /// Nothing: it wrote and can go on.
-    Nothing,
-    /// Room in the socket.
-    Room,
-    /// Confirms.
-    Confirms,
-    /// The time of its next message, nanoseconds since the epoch.
-    Due(u64),
-    /// All is published, and confirmed where confirms are asked for.
-    Done,
-}
 
 /// One producer and its connection.
 pub(crate) struct Publisher {
@@ -95,58 +56,9 @@ impl Publisher {
         }
     }
 
-    /// Publishes by a schedule from now on.
-    pub(crate) fn follow(&mut self, schedule: Schedule) {
-        self.schedule = Some(schedule);
-    }
-
     /// How many messages were published so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
-    }
-
-    /// Whether confirms are to be read.
-    pub(crate) fn awaits_confirms(&self) -> bool {
-        self.window.as_ref().is_some_and(|window| !window.is_empty())
-    }
-
-    /// Publishes no message beyond those begun.
-    pub(crate) fn finish(&mut self) {
-        self.quota = self.sent;
-    }
-
-    /// Writes what may be written, one run at most.
-    pub(crate) fn pump(&mut self, shared: &Shared) -> Result<Waits> {
-        if !self.unwritten.is_empty() {
-            return self.write(shared);
-        }
-        if self.sent == self.quota {
-            if self.awaits_confirms() {
-                return Ok(Waits::Confirms);
-            }
-            if self.last == 0 {
-                self.last = shared.clock.now();
-            }
-            return Ok(Waits::Done);
-        }
-        let mut count = (self.template.slots() - self.slot) as u64;
-        count = count.min(self.quota - self.sent);
-        if let Some(window) = &self.window {
-            count = count.min(window.room());
-            if count == 0 {
-                return Ok(Waits::Confirms);
-            }
-        }
-        let now = shared.clock.now();
-        if let Some(schedule) = self.schedule {
-            count = count.min(schedule.due_by(now).saturating_sub(self.sent));
-            if count == 0 {
-                return Ok(Waits::Due(schedule.due(self.sent)));
-            }
-        }
-        self.begin(count as usize, now);
-        shared.published.fetch_add(count, Ordering::Relaxed);
-        self.write(shared)
     }
 
     /// Stamps the next messages and notes them in the window.
@@ -185,9 +97,59 @@ impl Publisher {
             }
         }
     }
+}
 
-    /// Reads the confirms that have arrived; returns whether there were any.
-    pub(crate) fn read(&mut self, shared: &Shared) -> Result<bool> {
+impl Source for Publisher {
+    fn stream(&self) -> &TcpStream {
+        &self.connection.stream
+    }
+
+    fn follow(&mut self, schedule: Schedule) {
+        self.schedule = Some(schedule);
+    }
+
+    fn finish(&mut self) {
+        self.quota = self.sent;
+    }
+
+    fn pump(&mut self, shared: &Shared) -> Result<Waits> {
+        if !self.unwritten.is_empty() {
+            return self.write(shared);
+        }
+        if self.sent == self.quota {
+            if self.awaits_confirms() {
+                return Ok(Waits::Confirms);
+            }
+            if self.last == 0 {
+                self.last = shared.clock.now();
+            }
+            return Ok(Waits::Done);
+        }
+        let mut count = (self.template.slots() - self.slot) as u64;
+        count = count.min(self.quota - self.sent);
+        if let Some(window) = &self.window {
+            count = count.min(window.room());
+            if count == 0 {
+                return Ok(Waits::Confirms);
+            }
+        }
+        let now = shared.clock.now();
+        if let Some(schedule) = self.schedule {
+            count = count.min(schedule.due_by(now).saturating_sub(self.sent));
+            if count == 0 {
+                return Ok(Waits::Due(schedule.due(self.sent)));
+            }
+        }
+        self.begin(count as usize, now);
+        shared.published.fetch_add(count, Ordering::Relaxed);
+        self.write(shared)
+    }
+
+    fn awaits_confirms(&self) -> bool {
+        self.window.as_ref().is_some_and(|window| !window.is_empty())
+    }
+
+    fn read(&mut self, shared: &Shared) -> Result<bool> {
         match self.connection.input.fill(&mut self.connection.stream) {
             Ok(0) => return Err(Error::new("the broker closed a producer's connection")),
             Ok(_) => {}
@@ -219,21 +181,5 @@ impl Publisher {
             shared.confirmed.fetch_add(self.confirmed - before.0, Ordering::Relaxed);
         }
         Ok(news > 0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_is_kept_however_late_one_looks() {
-        let first = Schedule::new(1000.0, 0, 2, 5_000_000);
-        let second = Schedule::new(1000.0, 1, 2, 5_000_000);
-        assert_eq!((first.due(0), first.due(3), second.due(0)), (5_000_000, 11_000_000, 6_000_000));
-        assert_eq!(first.due_by(4_999_999), 0);
-        assert_eq!(first.due_by(5_000_000), 1);
-        assert_eq!(first.due_by(11_000_000), 4);
-        assert_eq!(first.due_by(1_005_000_000), 501);
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) delivered: AtomicU64,
     /// Deliveries after which the consumers are done; unknown (the maximum) while publishing.
     target: AtomicU64,
+    /// Producers begin nothing more.
+    ending: AtomicBool,
     /// Nobody goes on.
     stop: AtomicBool,
 }
@@ -44,8 +46,19 @@ impl Shared {
             confirmed: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             target: AtomicU64::new(u64::MAX),
+            ending: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         }
+    }
+
+    /// Makes producers finish what they have begun and return.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Whether producers are to begin nothing more.
+    pub(crate) fn ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Makes both threads return as they are.

@@ -9,7 +9,7 @@ use crate::encode::{self, id};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::load::Scenario;
-use crate::producer::produce;
+use crate::producer::{Pace, produce};
 use crate::publisher::Publisher;
 use crate::shared::guarded;
 use crate::template::{STAMP, Shape};
@@ -57,9 +57,10 @@ impl Flow<'_> {
         &self,
         mut publishers: Vec<Publisher>,
     ) -> Result<JoinHandle<(Result<u64>, Vec<Publisher>)>> {
-        let (load, shared, events) = (self.load.clone(), Arc::clone(&self.shared), self.sender.clone());
+        let (shared, events) = (Arc::clone(&self.shared), self.sender.clone());
+        let pace = Pace { rate: self.load.rate, seconds: self.load.seconds };
         Ok(Builder::new().name("producer".to_owned()).spawn(move || {
-            let began = guarded(&shared, &events, || produce(&mut publishers, &load, &shared));
+            let began = guarded(&shared, &events, || produce(&mut publishers, pace, &shared));
             (began, publishers)
         })?)
     }

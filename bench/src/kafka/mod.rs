@@ -1,0 +1,150 @@
+//! `bench kafka`: replays record batches encoded beforehand and drains fetches without looking into them.
+
+mod answer;
+pub(crate) mod args;
+mod batch;
+mod broker;
+mod client;
+mod cold;
+mod consume;
+mod crew;
+mod drain;
+mod drainer;
+mod interference;
+mod latency;
+mod load;
+mod population;
+mod produce;
+mod request;
+mod restart;
+mod sender;
+mod template;
+mod topics;
+mod wire;
+
+use std::path::Path;
+
+use crate::child::Itself;
+use crate::comparison::{Comparison, Role, Seat, take_turns};
+use crate::error::{Error, Result};
+use crate::kafka::args::KafkaArgs;
+use crate::kafka::broker::Broker;
+use crate::kafka::crew::Crew;
+use crate::kafka::load::{Load, Scenario};
+use crate::kafka::topics::Topics;
+use crate::outcome::Outcome;
+use crate::scenario::{self, Row};
+use crate::screen::Screen;
+use crate::spawned::Program;
+use crate::start;
+
+/// The standard loads, by name.
+const STANDARD: [scenario::File; 0] = [];
+
+/// The standard loads that can be carried out as asked for.
+pub(crate) fn standard(args: &KafkaArgs) -> Result<Vec<Row<Load>>> {
+    let mut rows = scenario::rows(&STANDARD, args.options.scenarios.as_deref(), args.options.scale)?;
+    // A broker that runs anyhow is not to be killed.
+    rows.retain(|row: &Row<Load>| args.spawn.is_some() || row.load.scenario != Scenario::Restart);
+    Ok(rows)
+}
+
+/// How a load is carried out on any broker.
+struct Runner<'a> {
+    load: &'a Load,
+    configs: &'a [(String, String)],
+    screen: &'a Screen,
+}
+
+/// Runs a load on the broker, on the other one and on the least server, as asked for.
+pub(crate) fn compare(row: &Row<Load>, args: &KafkaArgs, itself: &Itself, screen: &Screen) -> Result<Comparison> {
+    let (load, directory) = (&row.load, args.options.directory());
+    let runs = args.options.runs();
+    let given_times = runs.min(row.runs_against);
+    let runner = &Runner { load, configs: &args.topic_config, screen };
+    let given = |role, broker: Broker, times| {
+        let (uri, pid) = (broker.address.to_string(), broker.pid);
+        Seat::given(role, uri, pid, times, Box::new(move || runner.on_given(&broker)))
+    };
+    let mut seats = vec![match &args.spawn {
+        Some(program) => {
+            let program = program_of(program.as_deref(), args, itself, &directory)?;
+            Seat::spawned(runs, Box::new(move || runner.on_own(&program)))
+        }
+        None => {
+            let mut broker = Broker::find(&args.broker, args.pid, args.product.as_deref())?;
+            broker.data.clone_from(&args.broker_data);
+            broker.amqp = args.amqp.as_ref().map(|uri| crate::broker::Broker::find(uri, args.pid)).transpose()?;
+            given(Role::Broker, broker, given_times)
+        }
+    }];
+    // Only a broker of one's own can be killed.
+    let anyones = load.scenario != Scenario::Restart;
+    if let Some(address) = args.against.as_ref().filter(|_| row.against && anyones) {
+        let mut broker = Broker::find(address, args.against_pid, args.against_product.as_deref())?;
+        broker.data.clone_from(&args.against_data);
+        seats.push(given(Role::Against, broker, given_times));
+    }
+    take_turns(&mut seats, runs, args.options.table, || Ok(()))?;
+    Ok(Comparison::of(row, seats))
+}
+
+/// The program to be spawned, reached by Kafka's protocol.
+fn program_of(told: Option<&Path>, args: &KafkaArgs, itself: &Itself, directory: &Path) -> Result<Program<Broker>> {
+    let doors = ["--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--kafka", "127.0.0.1:0"];
+    let options = doors.into_iter().chain(args.broker_option.iter().map(String::as_str)).map(Into::into).collect();
+    Program::find(told, itself, directory, options, Broker::serving)
+}
+
+impl Runner<'_> {
+    /// On a broker that runs; its topics are deleted afterwards even if the load failed.
+    fn on_given(&self, broker: &Broker) -> Result<Outcome> {
+        let Runner { load, configs, screen } = *self;
+        let mut control = broker.connect()?;
+        let mut outcome = Outcome { peer: broker.peer(&control), ..Outcome::default() };
+        if load.scenario == Scenario::Start {
+            drop(control);
+            start::watch(&mut outcome, broker.meter()?, None, load.seconds.unwrap_or(1.0), screen);
+            return Ok(outcome);
+        }
+        let topics = Topics::new(load);
+        if load.scenario != Scenario::Topics {
+            topics.create(&mut control, configs)?;
+        }
+        let result = Crew::new(broker, screen).and_then(|mut crew| {
+            let (control, crew) = (&mut control, &mut crew);
+            match load.scenario {
+                Scenario::Produce => produce::run(load, &topics, control, crew),
+                Scenario::Consume | Scenario::CatchUp => consume::run(load, &topics, control, crew),
+                Scenario::Latency => latency::run(load, &topics, control, crew),
+                Scenario::Topics => population::run(load, &topics, control, crew, configs),
+                Scenario::Interference => interference::run(load, &topics, control, crew, configs),
+                Scenario::Start | Scenario::Restart => Err(Error::new("only a broker of one's own can be restarted")),
+            }
+        });
+        screen.clear();
+        // After a failure the control connection may be gone as well; the first error is the one to tell.
+        let deleted = topics.delete(&mut control);
+        let result = result?;
+        deleted?;
+        Ok(Outcome { peer: outcome.peer, ..result })
+    }
+
+    /// On a fresh process with a fresh data directory.
+    fn on_own(&self, program: &Program<Broker>) -> Result<Outcome> {
+        let spawned = program.start()?;
+        let (outcome, spawned) = match self.load.scenario {
+            Scenario::Restart => restart::run(spawned, self.load, self.configs, self.screen)?,
+            Scenario::Start => {
+                let mut outcome =
+                    Outcome { peer: spawned.broker.peer(&spawned.broker.connect()?), ..Outcome::default() };
+                let (meter, seconds) = (spawned.broker.meter()?, self.load.seconds.unwrap_or(1.0));
+                start::watch(&mut outcome, meter, Some(spawned.ready), seconds, self.screen);
+                (outcome, spawned)
+            }
+            _ => (self.on_given(&spawned.broker)?, spawned),
+        };
+        spawned.stop()?;
+        Ok(outcome)
+    }
+}

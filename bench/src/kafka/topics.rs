@@ -1,0 +1,96 @@
+//! The topics of one run, under names nobody else has.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::load::Load;
+use super::{answer, request};
+use crate::error::{Error, Result};
+
+/// Topics that one request names at most.
+const AT_ONCE: usize = 100;
+/// How long partitions may be without a leader.
+const LED_WITHIN: Duration = Duration::from_secs(120);
+
+/// Topics of one number of partitions, all names of one length.
+pub(crate) struct Topics {
+    pub(crate) names: Vec<String>,
+    pub(crate) partitions: usize,
+}
+
+impl Topics {
+    /// Names for the topics of a load.
+    pub(crate) fn new(load: &Load) -> Topics {
+        static RUN: AtomicU64 = AtomicU64::new(0);
+        let stem = format!("narumq-bench-{}-{}", std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
+        let names = (0..load.topics).map(|index| format!("{stem}-{index:06}")).collect();
+        Topics { names, partitions: load.partitions }
+    }
+
+    /// Creates all and waits until each partition can be used.
+    pub(crate) fn create(&self, control: &mut Client, configs: &[(String, String)]) -> Result<()> {
+        for names in self.names.chunks(AT_ONCE) {
+            control.call(request::create_topics(names, self.partitions, configs), answer::create_topics)?;
+        }
+        self.await_led(control)
+    }
+
+    /// Creates one of them.
+    pub(crate) fn create_one(&self, index: usize, control: &mut Client, configs: &[(String, String)]) -> Result<()> {
+        let request = request::create_topics(&self.names[index..=index], self.partitions, configs);
+        control.call(request, answer::create_topics)
+    }
+
+    /// Waits until each partition has a leader: a broker may have created it and not know yet.
+    pub(crate) fn await_led(&self, control: &mut Client) -> Result<()> {
+        let begun = Instant::now();
+        for names in self.names.chunks(AT_ONCE) {
+            loop {
+                let led = control.call(request::metadata(names), answer::metadata)?;
+                if led.brokers > 1 {
+                    return Err(Error::new(format!("a cluster of {} brokers: only one can be driven", led.brokers)));
+                }
+                if led.partitions == names.len() * self.partitions {
+                    break;
+                }
+                if begun.elapsed() > LED_WITHIN {
+                    return Err(Error::new(format!(
+                        "{} partitions have no leader",
+                        self.partitions * names.len() - led.partitions
+                    )));
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
+    }
+
+    /// The offset after the last record of each partition of the first topic.
+    pub(crate) fn ends(&self, control: &mut Client) -> Result<Vec<i64>> {
+        let offsets = control.call(request::list_ends(&self.names[..1], self.partitions), answer::list_offsets)?;
+        let end = |index: usize| {
+            let found = offsets.iter().find(|(_, partition, _)| *partition == index as i32);
+            found.map(|(.., end)| *end).ok_or_else(|| Error::new(format!("partition {index} has no end")))
+        };
+        (0..self.partitions).map(end).collect()
+    }
+
+    /// Records in all partitions of all topics.
+    pub(crate) fn held(&self, control: &mut Client) -> Result<u64> {
+        let mut held = 0;
+        for names in self.names.chunks(AT_ONCE) {
+            let ends = control.call(request::list_ends(names, self.partitions), answer::list_offsets)?;
+            held += ends.iter().map(|(.., end)| u64::try_from(*end).unwrap_or(0)).sum::<u64>();
+        }
+        Ok(held)
+    }
+
+    /// Deletes all.
+    pub(crate) fn delete(&self, control: &mut Client) -> Result<()> {
+        for names in self.names.chunks(AT_ONCE) {
+            control.call(request::delete_topics(names), answer::delete_topics)?;
+        }
+        Ok(())
+    }
+}
