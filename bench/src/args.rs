@@ -30,6 +30,13 @@ pub(crate) enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// The least server of Kafka's protocol, as a child process
+    #[command(hide = true)]
+    KafkaLimitServer {
+        /// Where its files go
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Spin at nice 19 until standard input closes
     #[command(hide = true)]
     Spin,

@@ -73,6 +73,7 @@ pub fn run(args: Args, words: &[&str]) -> ExitCode {
     let done = match args.command {
         Command::Amqp(args) => return amqp_load(&args, &Itself::after(words)),
         Command::Kafka(args) => return kafka_load(&args, &Itself::after(words)),
+        Command::KafkaLimitServer { dir } => kafka::limit::serve_until_parent_leaves(&dir),
         Command::LimitServer { dir } => limit::serve_until_parent_leaves(&dir),
         Command::Spin => spinner::spin(),
         Command::Become { words } => spawned::become_program(&words),

@@ -92,6 +92,12 @@ impl Load {
         matches!(self.scenario, Consume | CatchUp | Interference | Restart)
     }
 
+    /// Whether the least server can carry it out: it answers fetches of one partition, and has no past.
+    pub(crate) fn has_limit(&self) -> bool {
+        use Scenario::{Consume, Latency, Produce};
+        matches!(self.scenario, Produce | Latency) || self.scenario == Consume && self.partitions == 1
+    }
+
     /// The same batches, as many octets as the topic is filled with, as fast as it goes.
     pub(crate) fn filling(&self) -> Load {
         Load {

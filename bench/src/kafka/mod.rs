@@ -12,6 +12,7 @@ mod drain;
 mod drainer;
 mod interference;
 mod latency;
+pub(crate) mod limit;
 mod load;
 mod population;
 mod produce;
@@ -84,6 +85,14 @@ pub(crate) fn compare(row: &Row<Load>, args: &KafkaArgs, itself: &Itself, screen
         let mut broker = Broker::find(address, args.against_pid, args.against_product.as_deref())?;
         broker.data.clone_from(&args.against_data);
         seats.push(given(Role::Against, broker, given_times));
+    }
+    // The child lives until all runs are over.
+    let child =
+        if args.limit && row.limit && load.has_limit() { Some(limit::start(itself, &directory)?) } else { None };
+    if let Some((child, address)) = &child {
+        let product = format!("limit {}", env!("CARGO_PKG_VERSION"));
+        let broker = Broker::find(address, Some(child.pid()), Some(&product))?;
+        seats.push(given(Role::Limit, broker, runs));
     }
     take_turns(&mut seats, runs, args.options.table, || Ok(()))?;
     Ok(Comparison::of(row, seats))
