@@ -79,7 +79,7 @@ pub(crate) fn compare(row: &Row<Load>, args: &AmqpArgs, itself: &Itself, screen:
         Ok(())
     };
     probe()?;
-    take_turns(&mut seats, runs, args.options.table, &mut probe)?;
+    take_turns(&mut seats, &args.options, &mut probe)?;
     let mut comparison = Comparison::of(row, seats);
     comparison.sides.iter_mut().for_each(|side| put_probe(&mut side.outcome, &disk));
     Ok(comparison)

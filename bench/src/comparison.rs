@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::options::Options;
 use crate::outcome::{Outcome, median};
 use crate::scenario::{Row, Task};
 use crate::target::Target;
@@ -105,16 +106,22 @@ impl<'a> Seat<'a> {
     }
 }
 
-/// Lets every seat carry the load out, one after the other, `runs` times; `after` each round.
+/// Lets every seat carry the load out, one after the other, so often as asked for; `after` each round. Before that the
+/// brokers that run anyhow warm up, if that is asked for.
 pub(crate) fn take_turns(
     seats: &mut [Seat<'_>],
-    runs: usize,
-    in_table: bool,
+    options: &Options,
     mut after: impl FnMut() -> Result<()>,
 ) -> Result<()> {
-    for run in 0..runs {
+    for seat in seats.iter_mut().filter(|seat| !seat.spawned && seat.role != Role::Limit) {
+        for _ in 0..options.warm_up {
+            seat.take(options.table)?;
+        }
+        seat.runs.clear();
+    }
+    for run in 0..options.runs() {
         for seat in seats.iter_mut().filter(|seat| run < seat.times) {
-            seat.take(in_table)?;
+            seat.take(options.table)?;
         }
         after()?;
     }
@@ -133,26 +140,39 @@ mod tests {
         Seat::given(Role::Broker, name.to_string(), None, times, Box::new(carry_out))
     }
 
+    fn options(line: &str) -> Options {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            options: Options,
+        }
+        let cli: Cli = clap::Parser::parse_from(["bench"].into_iter().chain(line.split_whitespace()));
+        cli.options
+    }
+
     #[test]
     fn seats_take_turns_until_each_had_its_own() {
-        let turns = std::cell::RefCell::default();
-        let mut seats = [seat(3, &turns, 'a'), seat(1, &turns, 'b')];
-        take_turns(&mut seats, 3, false, || {
-            turns.borrow_mut().push('.');
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(seats.map(|seat| seat.runs.len()), [3, 1]);
-        assert_eq!(turns.into_inner(), "ab.a.a.");
+        for (line, expected) in [("--runs 3", "ab.a.a."), ("--runs 2 --warm-up 2", "aabbab.a.")] {
+            let turns = std::cell::RefCell::default();
+            let mut seats = [seat(3, &turns, 'a'), seat(1, &turns, 'b')];
+            take_turns(&mut seats, &options(line), || {
+                turns.borrow_mut().push('.');
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(seats[1].runs.len(), 1, "warming up does not count");
+            drop(seats);
+            assert_eq!(turns.into_inner(), expected);
+        }
     }
 
     #[test]
     fn a_failure_ends_a_single_load_and_is_a_fault_in_a_table() {
         let turns = std::cell::RefCell::default();
         let mut seats = [seat(1, &turns, 'x')];
-        let error = take_turns(&mut seats, 1, false, || Ok(())).unwrap_err();
+        let error = take_turns(&mut seats, &options(""), || Ok(())).unwrap_err();
         assert_eq!(error.to_string(), "x: gone");
-        take_turns(&mut seats, 1, true, || Ok(())).unwrap();
+        take_turns(&mut seats, &options("--table --runs 1"), || Ok(())).unwrap();
         let [seat] = seats;
         assert_eq!(seat.side().outcome.faults, ["gone"]);
     }

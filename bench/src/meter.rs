@@ -52,6 +52,9 @@ pub(crate) struct Calm {
     pub(crate) written: u64,
 }
 
+/// Less than 2 % of a core, and no write.
+pub(crate) const REST: Calm = Calm { cpu_share: 0.02, written: 0 };
+
 impl Meter {
     /// Begins to watch; `None` if there is no such process.
     pub(crate) fn start(pid: u32) -> Option<Meter> {
@@ -102,7 +105,7 @@ impl Meter {
     /// Waits until the server's work has ended: for one second less than 2 % of a core and no
     /// write. Returns whether that came within a minute.
     pub(crate) fn settle(&mut self) -> bool {
-        self.settle_as(Calm { cpu_share: 0.02, written: 0 })
+        self.settle_as(REST)
     }
 
     /// Waits until for one second the server was as calm as that. Returns whether that came within a minute.

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Repeat so often, brokers in turn, and print medians [default: 1; with --table 3]
     #[arg(long, value_name = "N")]
     pub(crate) runs: Option<usize>,
+    /// So many runs beforehand that do not count, on brokers that run anyhow: some get faster with use
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) warm_up: usize,
     /// The brokers' disk: spawned brokers, the least server and the disk probe write below it
     /// [default: the temporary directory]
     #[arg(long, value_name = "DIR")]

@@ -12,6 +12,8 @@ pub(crate) enum Unit {
     /// Microseconds of CPU for one message.
     Cost,
     Bytes,
+    /// Mebibytes for something: a second, or a second of CPU.
+    Mebibytes,
     Count,
     Seconds,
     Times,
@@ -28,6 +30,8 @@ impl Unit {
             Unit::Microseconds => format!("{value:.2} us"),
             Unit::Cost if value >= 10.0 => format!("{value:.1}"),
             Unit::Cost => format!("{value:.3}"),
+            Unit::Mebibytes if value >= 100.0 => grouped(value.round() as u64),
+            Unit::Mebibytes => format!("{value:.1}"),
             Unit::Bytes if value >= 1024.0 * 1024.0 * 1024.0 => format!("{:.2} GiB", value / 1024.0 / 1024.0 / 1024.0),
             Unit::Bytes if value.abs() >= 1024.0 * 1024.0 => format!("{:.1} MiB", value / 1024.0 / 1024.0),
             Unit::Bytes if value.abs() >= 10.0 * 1024.0 => format!("{:.1} KiB", value / 1024.0),
@@ -163,6 +167,8 @@ mod tests {
             (Unit::Microseconds, 4500.0, "4.50 ms"),
             (Unit::Cost, 0.0312, "0.031"),
             (Unit::Bytes, 3.5 * 1024.0 * 1024.0, "3.5 MiB"),
+            (Unit::Mebibytes, 1234.5, "1,235"),
+            (Unit::Mebibytes, 4.56, "4.6"),
             (Unit::Times, 1.5, "1.50 x"),
         ] {
             assert_eq!(unit.show(value), text);

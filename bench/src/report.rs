@@ -79,15 +79,23 @@ fn faults(comparison: &Comparison) -> String {
     text
 }
 
-/// Columns of the summary: key, heading.
-const SUMMARY: [(&str, &str); 13] = [
+/// Columns of the summary: key, heading. Those that no broker has a figure for are left out.
+const SUMMARY: [(&str, &str); 21] = [
     ("in_per_s", "in/s"),
     ("out_per_s", "out/s"),
+    ("in_mib_per_s", "in MiB/s"),
+    ("out_mib_per_s", "out MiB/s"),
     ("latency_p50_us", "p50"),
     ("latency_p99_us", "p99"),
     ("latency_p999_us", "p99.9"),
     ("confirm_p50_us", "confirm p50"),
     ("confirm_p99_us", "confirm p99"),
+    ("produce_p50_us", "produce p50"),
+    ("produce_p99_us", "produce p99"),
+    ("produce_p99_times", "produce p99 / alone"),
+    ("mib_per_cpu_s", "MiB / CPU s"),
+    ("cpu_us_per_record", "CPU us/record"),
+    ("create_seconds", "create"),
     ("cpu_us_per_published", "CPU us/published"),
     ("cpu_us_each", "CPU us each"),
     ("rss_peak_bytes", "RSS peak"),
@@ -98,13 +106,16 @@ const SUMMARY: [(&str, &str); 13] = [
 
 /// Several comparisons as one table: a row per load and broker.
 pub(crate) fn summary(comparisons: &[Comparison]) -> String {
+    let sides = || comparisons.iter().flat_map(|comparison| &comparison.sides);
+    let filled = |key: &str| sides().any(|side| side.outcome.figure(key).is_some());
+    let columns: Vec<(&str, &str)> = SUMMARY.into_iter().filter(|(key, _)| filled(key)).collect();
     let mut head = vec!["load".to_owned(), "broker".to_owned()];
-    head.extend(SUMMARY.map(|(_, heading)| heading.to_owned()));
+    head.extend(columns.iter().map(|(_, heading)| (*heading).to_owned()));
     let mut rows = vec![head];
     for comparison in comparisons {
         for side in &comparison.sides {
             let mut row = vec![comparison.name.clone(), product(&side.outcome)];
-            row.extend(SUMMARY.map(|(key, _)| {
+            row.extend(columns.iter().map(|(key, _)| {
                 side.outcome.figure(key).map_or("-".to_owned(), |figure| figure.unit.show(figure.value))
             }));
             rows.push(row);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::broker::Broker;
 use crate::error::Result;
 use crate::load::Load;
-use crate::meter::Meter;
+use crate::meter::{Calm, Meter, REST};
 use crate::outcome::{Outcome, Unit};
 use crate::screen::Screen;
 
@@ -14,24 +14,23 @@ pub(crate) fn run(broker: &Broker, ready: Option<Duration>, load: &Load, screen:
     let control = broker.connect()?;
     let mut outcome = Outcome { peer: control.peer.clone(), ..Outcome::default() };
     control.close();
-    watch(&mut outcome, broker.meter()?, ready, load.seconds.unwrap_or(1.0), screen);
+    put_ready(&mut outcome, ready);
+    watch(&mut outcome, broker.meter()?, REST, load.seconds.unwrap_or(1.0), screen);
     Ok(outcome)
 }
 
-/// Watches a process for some seconds of nothing.
-pub(crate) fn watch(
-    outcome: &mut Outcome,
-    meter: Option<Meter>,
-    ready: Option<Duration>,
-    seconds: f64,
-    screen: &Screen,
-) {
+/// How long the start took, if this program started it.
+pub(crate) fn put_ready(outcome: &mut Outcome, ready: Option<Duration>) {
     if let Some(ready) = ready {
         outcome.put("ready_us", "start to ready", Unit::Microseconds, ready.as_secs_f64() * 1e6);
     }
+}
+
+/// Watches a process for some seconds of nothing, once it is as calm as that.
+pub(crate) fn watch(outcome: &mut Outcome, meter: Option<Meter>, calm: Calm, seconds: f64, screen: &Screen) {
     let Some(mut meter) = meter else { return };
     screen.show("waiting for the broker's work to end");
-    if !meter.settle() {
+    if !meter.settle_as(calm) {
         outcome.faults.push("the broker was still at work a minute after its start".to_owned());
     }
     let before = meter.spent();

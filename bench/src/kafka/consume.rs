@@ -114,7 +114,7 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
 /// Rates and latencies.
 pub(crate) fn figures(outcome: &mut Outcome, drained: &Drained, seconds: f64) {
     let mebibytes = drained.octets as f64 / f64::from(1 << 20);
-    outcome.put("out_mib_per_s", "out MiB/s", Unit::PerSecond, mebibytes / seconds);
+    outcome.put("out_mib_per_s", "out MiB/s", Unit::Mebibytes, mebibytes / seconds);
     outcome.put("out_per_s", "out records/s", Unit::PerSecond, drained.records as f64 / seconds);
     outcome.put_quantiles(&FETCH, &drained.latency);
 }

@@ -16,7 +16,7 @@ use crate::shared::{Event, Shared, guarded};
 /// How often the progress line and the memory are looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// A broker on a virtual machine of its own ticks even when nobody calls, and notes that it is alive.
-const CALM: Calm = Calm { cpu_share: 0.04, written: 64 * 1024 };
+pub(crate) const CALM: Calm = Calm { cpu_share: 0.04, written: 64 * 1024 };
 
 /// What a thread does.
 pub(crate) type Job<'a> = (&'static str, Box<dyn FnOnce(&Shared) -> Result<()> + Send + 'a>);
@@ -144,7 +144,7 @@ impl Bill {
         let Some(spent) = self.spent else { return };
         let mebibytes = octets as f64 / f64::from(1 << 20);
         let cpu = spent.cpu.max(1) as f64;
-        outcome.put("mib_per_cpu_s", "MiB / CPU s", Unit::PerSecond, mebibytes / (cpu / 1e6));
+        outcome.put("mib_per_cpu_s", "MiB / CPU s", Unit::Mebibytes, mebibytes / (cpu / 1e6));
         outcome.put("cpu_us_per_record", "CPU us / record", Unit::Cost, cpu / records.max(1) as f64);
         let later = spent.cpu.saturating_sub(self.cpu_at_end) as f64;
         outcome.put("later_cpu_us", "CPU after the last answer", Unit::Microseconds, later);

@@ -5,6 +5,7 @@ pub(crate) mod args;
 mod batch;
 mod broker;
 mod client;
+mod code;
 mod cold;
 mod consume;
 mod crew;
@@ -30,7 +31,7 @@ use crate::comparison::{Comparison, Role, Seat, take_turns};
 use crate::error::{Error, Result};
 use crate::kafka::args::KafkaArgs;
 use crate::kafka::broker::Broker;
-use crate::kafka::crew::Crew;
+use crate::kafka::crew::{CALM, Crew};
 use crate::kafka::load::{Load, Scenario};
 use crate::kafka::topics::Topics;
 use crate::outcome::Outcome;
@@ -40,7 +41,19 @@ use crate::spawned::Program;
 use crate::start;
 
 /// The standard loads, by name.
-const STANDARD: [scenario::File; 0] = [];
+const STANDARD: [scenario::File; 11] = [
+    ("01-produce-1-kib", include_str!("../../scenarios-kafka/01-produce-1-kib.toml")),
+    ("02-produce-100-b", include_str!("../../scenarios-kafka/02-produce-100-b.toml")),
+    ("03-single-records", include_str!("../../scenarios-kafka/03-single-records.toml")),
+    ("04-consume", include_str!("../../scenarios-kafka/04-consume.toml")),
+    ("05-consume-single-records", include_str!("../../scenarios-kafka/05-consume-single-records.toml")),
+    ("06-catch-up", include_str!("../../scenarios-kafka/06-catch-up.toml")),
+    ("07-interference", include_str!("../../scenarios-kafka/07-interference.toml")),
+    ("08-end-to-end", include_str!("../../scenarios-kafka/08-end-to-end.toml")),
+    ("09-topics", include_str!("../../scenarios-kafka/09-topics.toml")),
+    ("10-restart", include_str!("../../scenarios-kafka/10-restart.toml")),
+    ("11-start", include_str!("../../scenarios-kafka/11-start.toml")),
+];
 
 /// The standard loads that can be carried out as asked for.
 pub(crate) fn standard(args: &KafkaArgs) -> Result<Vec<Row<Load>>> {
@@ -94,7 +107,7 @@ pub(crate) fn compare(row: &Row<Load>, args: &KafkaArgs, itself: &Itself, screen
         let broker = Broker::find(address, Some(child.pid()), Some(&product))?;
         seats.push(given(Role::Limit, broker, runs));
     }
-    take_turns(&mut seats, runs, args.options.table, || Ok(()))?;
+    take_turns(&mut seats, &args.options, || Ok(()))?;
     Ok(Comparison::of(row, seats))
 }
 
@@ -113,7 +126,7 @@ impl Runner<'_> {
         let mut outcome = Outcome { peer: broker.peer(&control), ..Outcome::default() };
         if load.scenario == Scenario::Start {
             drop(control);
-            start::watch(&mut outcome, broker.meter()?, None, load.seconds.unwrap_or(1.0), screen);
+            start::watch(&mut outcome, broker.meter()?, CALM, load.seconds.unwrap_or(1.0), screen);
             return Ok(outcome);
         }
         let topics = Topics::new(load);
@@ -148,12 +161,24 @@ impl Runner<'_> {
                 let mut outcome =
                     Outcome { peer: spawned.broker.peer(&spawned.broker.connect()?), ..Outcome::default() };
                 let (meter, seconds) = (spawned.broker.meter()?, self.load.seconds.unwrap_or(1.0));
-                start::watch(&mut outcome, meter, Some(spawned.ready), seconds, self.screen);
+                start::put_ready(&mut outcome, Some(spawned.ready));
+                start::watch(&mut outcome, meter, CALM, seconds, self.screen);
                 (outcome, spawned)
             }
             _ => (self.on_given(&spawned.broker)?, spawned),
         };
         spawned.stop()?;
         Ok(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::tests::the_files_built_in_are_all_there_are;
+
+    #[test]
+    fn the_standard_loads_are_the_files_of_their_directory() {
+        the_files_built_in_are_all_there_are::<Load>(&STANDARD, "scenarios-kafka");
     }
 }

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::crew::Crew;
 use super::load::Load;
-use super::produce::{PRODUCE, Producers, verify};
+use super::produce::{PRODUCE, touch, verify};
 use super::topics::Topics;
 use crate::error::Result;
 use crate::histogram::Histogram;
@@ -38,10 +38,7 @@ pub(crate) fn run(
     outcome.put_quantiles(&EACH, &each);
     let created = crew.bill();
 
-    let each_once = Load { bytes: None, seconds: None, rate: None, ..load.clone() };
-    let mut producers = Producers::open(crew.broker, &each_once, topics)?.once_each(load.topics * load.partitions);
-    crew.work(vec![producers.job()])?;
-    let produced = producers.produced();
+    let produced = touch(load, topics, crew)?;
     outcome.put("produce_seconds", "time to produce to all", Unit::Seconds, produced.seconds);
     outcome.put("in_per_s", "in records/s", Unit::PerSecond, produced.records as f64 / produced.seconds);
     outcome.put_quantiles(&PRODUCE, &produced.latency);

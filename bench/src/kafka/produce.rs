@@ -92,6 +92,7 @@ impl Producers {
 
 /// Produces the load on topics that hold nothing yet.
 pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut Crew<'_>) -> Result<Outcome> {
+    let touched = touch(load, topics, crew)?;
     let mut producers = Producers::open(crew.broker, load, topics)?;
     crew.begin();
     let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
@@ -111,14 +112,22 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
         Unit::Cost,
         own as f64 / produced.records.max(1) as f64,
     );
-    verify(&mut outcome, topics.held(control)?, produced.records);
+    verify(&mut outcome, topics.held(control)?, touched.records + produced.records);
     Ok(outcome)
+}
+
+/// One batch to each partition: what a broker does but once for a partition is no part of a load on it.
+pub(crate) fn touch(load: &Load, topics: &Topics, crew: &mut Crew<'_>) -> Result<Produced> {
+    let once = Load { bytes: None, seconds: None, rate: None, ..load.clone() };
+    let mut producers = Producers::open(crew.broker, &once, topics)?.once_each(load.topics * load.partitions);
+    crew.work(vec![producers.job()])?;
+    Ok(producers.produced())
 }
 
 /// Rates and latencies.
 fn figures(outcome: &mut Outcome, produced: &Produced) {
     let mebibytes = produced.octets as f64 / f64::from(1 << 20);
-    outcome.put("in_mib_per_s", "in MiB/s", Unit::PerSecond, mebibytes / produced.seconds);
+    outcome.put("in_mib_per_s", "in MiB/s", Unit::Mebibytes, mebibytes / produced.seconds);
     outcome.put("in_per_s", "in records/s", Unit::PerSecond, produced.records as f64 / produced.seconds);
     outcome.put_quantiles(&PRODUCE, &produced.latency);
 }
