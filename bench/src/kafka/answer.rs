@@ -1,14 +1,13 @@
 //! Reads the answers to the requests a load sends.
 //!
 //! ```text
-//! +----------------+------+------      of ApiVersions there are no tags, so that any client can read it
+//! +----------------+------+------
 //! | correlation id | tags | body
 //! +----------------+------+------
 //! ```
 
 use super::batch::{Walked, walk};
 use super::code::check;
-use super::request::{Api, USED};
 use super::wire::Fields;
 use crate::error::{Error, Result};
 
@@ -19,47 +18,6 @@ pub(crate) fn open(frame: &[u8]) -> Result<(i32, Fields<'_>)> {
     let correlation = fields.i32()?;
     fields.tags()?;
     Ok((correlation, fields))
-}
-
-/// What ApiVersions told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Versions {
-    /// The highest metadata.version the broker supports, if it tells.
-    pub(crate) metadata_version: Option<i16>,
-}
-
-/// ApiVersions, of which the frame includes its header; an error if one of the requests used is not spoken.
-pub(crate) fn api_versions(frame: &[u8]) -> Result<Versions> {
-    let mut fields = Fields(frame);
-    fields.i32()?;
-    check(fields.i16()?, "ApiVersions")?;
-    let mut spoken = Vec::new();
-    for _ in 0..fields.array()? {
-        spoken.push((fields.i16()?, fields.i16()?..=fields.i16()?));
-        fields.tags()?;
-    }
-    for Api { key, version, name } in USED {
-        if !spoken.iter().any(|(known, range)| *known == key && range.contains(&version)) {
-            return Err(Error::new(format!("the broker does not speak {name} version {version}")));
-        }
-    }
-    fields.i32()?;
-    let mut versions = Versions::default();
-    for _ in 0..fields.varint()? {
-        let (tag, size) = (fields.varint()?, fields.varint()? as usize);
-        let mut content = Fields(fields.take(size)?);
-        const SUPPORTED_FEATURES: u32 = 0;
-        if tag == SUPPORTED_FEATURES {
-            for _ in 0..content.array()? {
-                let (name, _, highest) = (content.string()?, content.i16()?, content.i16()?);
-                content.tags()?;
-                if name == "metadata.version" {
-                    versions.metadata_version = Some(highest);
-                }
-            }
-        }
-    }
-    Ok(versions)
 }
 
 /// What Metadata told.
@@ -132,17 +90,24 @@ pub(crate) fn delete_topics(fields: &mut Fields<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ListOffsets of one topic or more: the offset of each partition in the order of the answer.
-pub(crate) fn list_offsets(fields: &mut Fields<'_>) -> Result<Vec<(String, i32, i64)>> {
+/// One partition's answer to ListOffsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) code: i16,
+    pub(crate) offset: i64,
+}
+
+/// ListOffsets: every partition in the order of the answer.
+pub(crate) fn list_offsets(fields: &mut Fields<'_>) -> Result<Vec<Listed>> {
     fields.i32()?;
     let mut offsets = Vec::new();
     for _ in 0..fields.array()? {
         let name = fields.string()?;
         for _ in 0..fields.array()? {
-            let (partition, code) = (fields.i32()?, fields.i16()?);
-            check(code, &format!("partition {partition} of {name} has no offsets"))?;
-            fields.i64()?;
-            offsets.push((name.to_owned(), partition, fields.i64()?));
+            let (partition, code, _) = (fields.i32()?, fields.i16()?, fields.i64()?);
+            offsets.push(Listed { topic: name.to_owned(), partition, code, offset: fields.i64()? });
             fields.i32()?;
             fields.tags()?;
         }
@@ -216,34 +181,6 @@ mod tests {
     use super::super::batch::encode;
     use super::super::wire::{put_array, put_string, put_varint};
     use super::*;
-
-    /// ApiVersions that speaks all but the last `missing` requests.
-    fn spoken(missing: usize) -> Vec<u8> {
-        let mut out = vec![0; 6];
-        put_array(&mut out, &USED[..USED.len() - missing], |out, api| {
-            [api.key, 0, api.version].iter().for_each(|number| out.extend(number.to_be_bytes()));
-        });
-        out.extend([0; 4]);
-        let mut features = Vec::new();
-        put_array(&mut features, &[("group.version", 1i16), ("metadata.version", 27)], |out, (name, highest)| {
-            put_string(out, name);
-            out.extend(1i16.to_be_bytes());
-            out.extend(highest.to_be_bytes());
-        });
-        out.extend([2, 0]);
-        put_varint(&mut out, features.len() as u32);
-        out.extend(features);
-        out.extend([1, 1, 9]);
-        out
-    }
-
-    #[test]
-    fn a_broker_must_speak_what_is_used() {
-        assert_eq!(api_versions(&spoken(0)).unwrap(), Versions { metadata_version: Some(27) });
-        let error = api_versions(&spoken(1)).unwrap_err().to_string();
-        assert_eq!(error, "the broker does not speak DeleteTopics version 4");
-        assert!(api_versions(&[0, 0, 0, 0, 0, 35]).unwrap_err().to_string().contains("UNSUPPORTED_VERSION"));
-    }
 
     /// A fetch answer with one partition.
     fn fetched(code: i16, records: &[u8]) -> Vec<u8> {

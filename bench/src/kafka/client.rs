@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::answer::{self, Versions};
+use super::answer;
 use super::request::{self, correlate};
+use super::versions::{self, Versions};
 use super::wire::{Fields, LONGEST, split};
 use crate::error::{Error, Result};
 
@@ -32,9 +33,8 @@ impl Client {
         stream.set_write_timeout(Some(ANSWER_WITHIN))?;
         let mut client = Client { stream, input: Input::new(SMALL), versions: Versions::default(), correlation: 0 };
         let mut asked = request::api_versions();
-        client.versions = client
-            .exchange(&mut asked, answer::api_versions)
-            .map_err(|error| Error::new(format!("{what}: {error}")))?;
+        client.versions =
+            client.exchange(&mut asked, versions::read).map_err(|error| Error::new(format!("{what}: {error}")))?;
         Ok(client)
     }
 

@@ -22,6 +22,7 @@ mod restart;
 mod sender;
 mod template;
 mod topics;
+mod versions;
 mod wire;
 
 use std::path::Path;

@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::answer::Listed;
 use super::client::Client;
+use super::code::check;
 use super::load::Load;
 use super::{answer, request};
 use crate::error::{Error, Result};
@@ -42,23 +44,22 @@ impl Topics {
         control.call(request, answer::create_topics)
     }
 
-    /// Waits until each partition has a leader: a broker may have created it and not know yet.
+    /// Waits until each partition has a leader and it answers: a broker may have created it and not know yet.
     pub(crate) fn await_led(&self, control: &mut Client) -> Result<()> {
         let begun = Instant::now();
         for names in self.names.chunks(AT_ONCE) {
+            let wanted = names.len() * self.partitions;
             loop {
                 let led = control.call(request::metadata(names), answer::metadata)?;
                 if led.brokers > 1 {
                     return Err(Error::new(format!("a cluster of {} brokers: only one can be driven", led.brokers)));
                 }
-                if led.partitions == names.len() * self.partitions {
+                let listed = control.call(request::list_ends(names, self.partitions), answer::list_offsets)?;
+                if led.partitions == wanted && listed.iter().filter(|listed| listed.code == 0).count() == wanted {
                     break;
                 }
                 if begun.elapsed() > LED_WITHIN {
-                    return Err(Error::new(format!(
-                        "{} partitions have no leader",
-                        self.partitions * names.len() - led.partitions
-                    )));
+                    return Err(Error::new(format!("{} of {wanted} partitions have a leader", led.partitions)));
                 }
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -68,10 +69,10 @@ impl Topics {
 
     /// The offset after the last record of each partition of the first topic.
     pub(crate) fn ends(&self, control: &mut Client) -> Result<Vec<i64>> {
-        let offsets = control.call(request::list_ends(&self.names[..1], self.partitions), answer::list_offsets)?;
+        let listed = self.listed(&self.names[..1], control)?;
         let end = |index: usize| {
-            let found = offsets.iter().find(|(_, partition, _)| *partition == index as i32);
-            found.map(|(.., end)| *end).ok_or_else(|| Error::new(format!("partition {index} has no end")))
+            let found = listed.iter().find(|listed| listed.partition == index as i32);
+            found.map(|listed| listed.offset).ok_or_else(|| Error::new(format!("partition {index} has no end")))
         };
         (0..self.partitions).map(end).collect()
     }
@@ -80,10 +81,18 @@ impl Topics {
     pub(crate) fn held(&self, control: &mut Client) -> Result<u64> {
         let mut held = 0;
         for names in self.names.chunks(AT_ONCE) {
-            let ends = control.call(request::list_ends(names, self.partitions), answer::list_offsets)?;
-            held += ends.iter().map(|(.., end)| u64::try_from(*end).unwrap_or(0)).sum::<u64>();
+            let listed = self.listed(names, control)?;
+            held += listed.iter().map(|listed| u64::try_from(listed.offset).unwrap_or(0)).sum::<u64>();
         }
         Ok(held)
+    }
+
+    fn listed(&self, names: &[String], control: &mut Client) -> Result<Vec<Listed>> {
+        let listed = control.call(request::list_ends(names, self.partitions), answer::list_offsets)?;
+        for Listed { topic, partition, code, .. } in &listed {
+            check(*code, &format!("partition {partition} of {topic} has no end"))?;
+        }
+        Ok(listed)
     }
 
     /// Deletes all.

@@ -175,8 +175,8 @@ pub(crate) fn end_fetched(out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::answer;
     use crate::kafka::wire::{Fields, split};
+    use crate::kafka::{answer, versions};
 
     /// The body of a whole answer.
     fn body(frame: &[u8]) -> Fields<'_> {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_generator_reads_every_answer_to_its_end() {
         let spoken = api_versions(7);
-        answer::api_versions(split(&spoken).unwrap().unwrap().0).unwrap();
+        versions::read(split(&spoken).unwrap().unwrap().0).unwrap();
         let topics = [("a".to_owned(), Some(3)), ("b".to_owned(), None)];
         let frame = metadata(7, 9092, &topics);
         let mut fields = body(&frame);
@@ -208,8 +208,8 @@ mod tests {
         assert_eq!(fields.0, [0]);
         let frame = offsets(7, &[("a".to_owned(), vec![(0, Some(5)), (1, Some(6))])]);
         let mut fields = body(&frame);
-        let expected = [("a".to_owned(), 0, 5), ("a".to_owned(), 1, 6)];
-        assert_eq!(answer::list_offsets(&mut fields).unwrap(), expected);
+        let listed = |partition, offset| answer::Listed { topic: "a".to_owned(), partition, code: 0, offset };
+        assert_eq!(answer::list_offsets(&mut fields).unwrap(), [listed(0, 5), listed(1, 6)]);
         assert_eq!(fields.0, [0]);
         let mut frame = Vec::new();
         produced(&mut frame, 7, "a", 2, Ok(9));
