@@ -25,7 +25,7 @@ impl Topics {
     /// Names for the topics of a load.
     pub(crate) fn new(load: &Load) -> Topics {
         static RUN: AtomicU64 = AtomicU64::new(0);
-        let stem = format!("narumq-bench-{}-{}", std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
+        let stem = format!("narumq-bench-topic-{}-{}", std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
         let names = (0..load.topics).map(|index| format!("{stem}-{index:06}")).collect();
         Topics { names, partitions: load.partitions }
     }
