@@ -113,8 +113,7 @@ impl Broker {
     /// Watches the process; an error if it was told but is not there.
     pub(crate) fn meter(&self) -> Result<Option<Meter>> {
         let Some(pid) = self.pid else { return Ok(None) };
-        let meter = Meter::start(pid).ok_or_else(|| Error::new(format!("there is no process {pid}")))?;
-        Ok(Some(if self.fresh { meter.since_birth() } else { meter }))
+        Meter::start(pid).map(Some).ok_or_else(|| Error::new(format!("there is no process {pid}")))
     }
 }
 

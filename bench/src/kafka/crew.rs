@@ -68,6 +68,15 @@ impl<'a> Crew<'a> {
         }
     }
 
+    /// Begins the bill as [`Crew::begin`] does, but with every byte that a process started for this run has written: also
+    /// what it prepared before the load came.
+    pub(crate) fn begin_since_birth(&mut self) {
+        self.begin();
+        if self.broker.fresh {
+            self.meter = self.meter.take().map(Meter::since_birth);
+        }
+    }
+
     /// Runs the jobs at once, each on a thread; the first failure is told, and stops the others.
     pub(crate) fn work(&mut self, jobs: Vec<Job<'_>>) -> Result<()> {
         let (sender, events) = channel();

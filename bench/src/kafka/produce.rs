@@ -94,7 +94,7 @@ impl Producers {
 pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut Crew<'_>) -> Result<Outcome> {
     let touched = touch(load, topics, crew)?;
     let mut producers = Producers::open(crew.broker, load, topics)?;
-    crew.begin();
+    crew.begin_since_birth();
     let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
     crew.work(vec![producers.job()])?;
     let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0).saturating_sub(own);
