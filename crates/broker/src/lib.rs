@@ -39,7 +39,7 @@ pub use counts::Counts;
 pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
-pub use declare::topics::{CreateTopicError, TopicSpec};
+pub use declare::topics::{CreateTopicError, TopicSettings, TopicSpec};
 pub use dialect::{BatchFacts, Dialect, Dialects, ProducerRun};
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};

@@ -2,6 +2,8 @@
 
 mod cluster;
 mod commits;
+mod configs;
+mod epochs;
 pub(crate) mod fetch;
 mod group_admin;
 pub(crate) mod groups;
@@ -68,13 +70,22 @@ pub(crate) fn run(
         Request::InitProducerId(request) => produce::init_producer_id(&request, call, cx),
         Request::CreateTopics(request) => topics::create(link, &request, call, cx),
         Request::DeleteTopics(request) => topics::delete(link, &request, call, cx),
+        Request::CreatePartitions(request) => topics::add_partitions(link, &request, call, cx),
+        Request::DescribeConfigs(request) => configs::describe(link, &request, call, cx),
+        Request::AlterConfigs(request) => configs::replace(link, &request, call, cx),
+        Request::IncrementalAlterConfigs(request) => configs::incremental(link, &request, call, cx),
+        Request::DescribeCluster(request) => cluster::describe(link, &request, call, cx),
+        Request::DescribeLogDirs(request) => cluster::log_dirs(link, &request, call, cx),
+        Request::DescribeAcls(_) => cluster::describe_acls(call, cx),
+        Request::DescribeTopicPartitions(request) => metadata::describe_partitions(link, &request, call, cx),
+        Request::OffsetForLeaderEpoch(request) => epochs::epoch_ends(link, &request, call, cx),
         _ => return Err(DecodeError::Api(header.api_key)),
     }
     Ok(None)
 }
 
 /// The APIs that are built, as clients are told.
-pub(crate) const BUILT: [ApiKey; 19] = [
+pub(crate) const BUILT: &[ApiKey] = &[
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
@@ -94,4 +105,13 @@ pub(crate) const BUILT: [ApiKey; 19] = [
     ApiKey::InitProducerId,
     ApiKey::DeleteGroups,
     ApiKey::OffsetDelete,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeAcls,
+    ApiKey::DescribeConfigs,
+    ApiKey::AlterConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::CreatePartitions,
+    ApiKey::IncrementalAlterConfigs,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeTopicPartitions,
 ];

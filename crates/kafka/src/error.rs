@@ -2,6 +2,7 @@
 
 use crate::codec::ErrorCode;
 use crate::records::{BatchError, RecordRefusalReason};
+use crate::settings::plan::InvalidSettings;
 use narumq_broker::group::GroupRefusal;
 use narumq_broker::{AppendError, CreateTopicError, FetchError};
 
@@ -85,3 +86,40 @@ pub(crate) fn create(error: CreateTopicError) -> ErrorCode {
         CreateTopicError::Partitions => ErrorCode::InvalidPartitions,
     }
 }
+
+/// A refusal as a client is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: ErrorCode,
+    pub(crate) text: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+impl From<CreateTopicError> for Refusal {
+    fn from(error: CreateTopicError) -> Self {
+        let text = match error {
+            CreateTopicError::Unknown => UNKNOWN_TOPIC.into(),
+            CreateTopicError::Exists
+            | CreateTopicError::IsQueue
+            | CreateTopicError::Format
+            | CreateTopicError::Partitions => error.to_string(),
+        };
+        Self { code: create(error), text }
+    }
+}
+
+impl From<InvalidSettings> for Refusal {
+    fn from(invalid: InvalidSettings) -> Self {
+        Self::new(ErrorCode::InvalidConfig, invalid.to_string())
+    }
+}
+
+/// There is no topic of this name, or no such partition.
+pub(crate) const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
+/// There is no topic of this id.
+pub(crate) const UNKNOWN_ID: &str = "This server does not host this topic ID.";

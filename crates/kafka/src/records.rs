@@ -26,5 +26,5 @@ pub use compact::{keep, keep_with_horizon};
 pub use compression::inflate;
 pub use error::{BatchError, RecordFault, RecordRefusal, RecordRefusalReason};
 pub use marker::{Outcome, transaction_marker};
-pub use rewrite::{patch, recompress, set_log_append_time, set_max_timestamp};
+pub use rewrite::{patch, recompress, recompress_at, set_log_append_time, set_max_timestamp};
 pub use walk::{Header, Headers, Record, Records};

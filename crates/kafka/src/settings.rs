@@ -1,4 +1,10 @@
-//! What this door offers its clients, and the settings of topics: names, defaults, what they mean to the core.
+//! What this door offers its clients; below it, the settings of topics and of the broker as clients see them.
+
+pub(crate) mod broker;
+pub(crate) mod plan;
+pub(crate) mod shown;
+pub(crate) mod topic;
+pub(crate) mod value;
 
 /// The address that clients are told to come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +20,18 @@ pub struct Advertised {
 pub struct Settings {
     /// The only node's id.
     pub node_id: i32,
-    /// The cluster's id.
+    /// The cluster's id: 22 characters that clients remember; the same after each start.
     pub cluster_id: String,
+    /// Where the log lies, as clients that ask for sizes are told.
+    pub log_dir: String,
     /// The vhost that its topics are in.
     pub vhost: String,
     /// Where clients are told to come to; `None` = the address that each one dialled.
     pub advertised: Option<Advertised>,
     /// Topics are created when clients ask for their metadata.
     pub auto_create: bool,
+    /// Topics that are to have more than one replica are refused, instead of created with one.
+    pub strict_replication: bool,
     /// Partitions of topics created without a number.
     pub partitions: u32,
     /// Largest request, in bytes.
@@ -32,10 +42,12 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             node_id: 1,
-            cluster_id: "narumq".into(),
+            cluster_id: "bmFydW1xLWNsdXN0ZXItMQ".into(),
+            log_dir: "log".into(),
             vhost: "/".into(),
             advertised: None,
             auto_create: true,
+            strict_replication: false,
             partitions: 1,
             request_bytes_max: crate::codec::FRAME_MAX,
         }

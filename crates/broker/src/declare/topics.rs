@@ -30,6 +30,9 @@ pub struct TopicSpec {
     pub settings: Vec<(Name, Name)>,
 }
 
+/// The settings of a topic: what they amount to, and as they were given.
+pub type TopicSettings = (TopicPolicy, Vec<(Name, Name)>);
+
 /// Why a topic is not created or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateTopicError {
@@ -70,6 +73,16 @@ impl Broker {
         let mut topics: Vec<TopicHandle> = vhost.read().topics.values().cloned().map(TopicHandle).collect();
         topics.sort_by(|a, b| a.definition().name.cmp(&b.definition().name));
         topics
+    }
+
+    /// The name of a topic that meets a test, if there is one.
+    pub fn find_topic(&self, vhost: &Vhost, is: impl Fn(&str) -> bool) -> Option<Name> {
+        vhost.read().topics.keys().find(|name| is(name)).cloned()
+    }
+
+    /// What positive answers promise where nothing narrower is said.
+    pub fn durability(&self) -> Durability {
+        self.settings.durability
     }
 
     /// Whether a topic of this name could be created.
@@ -142,12 +155,26 @@ impl Broker {
         &self,
         vhost: &Vhost,
         name: &str,
-        (policy, settings): (TopicPolicy, Vec<(Name, Name)>),
+        settings: TopicSettings,
         turn: &mut Turn,
     ) -> Result<Lsn, CreateTopicError> {
+        self.change_topic(vhost, name, |_| Ok(settings), turn)
+    }
+
+    /// Gives a topic the settings that `change` makes of it as it is; nobody else changes it meanwhile. The answer waits for
+    /// the LSN.
+    pub fn change_topic<E: From<CreateTopicError>>(
+        &self,
+        vhost: &Vhost,
+        name: &str,
+        change: impl FnOnce(&TopicDefinition) -> Result<TopicSettings, E>,
+        turn: &mut Turn,
+    ) -> Result<Lsn, E> {
         let _catalog = self.catalog_lock();
         let topic = vhost.read().topics.get(name).cloned().ok_or(CreateTopicError::Unknown)?;
-        let definition = TopicDefinition { policy, settings, ..topic.definition().as_ref().clone() };
+        let before = topic.definition();
+        let (policy, settings) = change(&before)?;
+        let definition = TopicDefinition { policy, settings, ..before.as_ref().clone() };
         let shared = Arc::new(definition.policy.clone());
         let lsn = self.log_record(Kind::Define, &Record::Topic(vhost.name().clone(), definition.clone()), turn);
         let partitions = topic.partitions();

@@ -1,10 +1,16 @@
-//! ApiVersions and FindCoordinator: what the broker speaks, and that it does everything itself.
+//! ApiVersions, FindCoordinator, DescribeCluster, DescribeLogDirs, DescribeAcls: the broker about itself.
 
 use super::BUILT;
-use crate::codec::messages::cluster::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use crate::codec::messages::auth::DescribeAclsResponse;
+use crate::codec::messages::cluster::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, DescribableLogDirTopic, DescribeClusterBroker, DescribeClusterRequest,
+    DescribeClusterResponse, DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeLogDirsResult, DescribeLogDirsTopic,
+};
 use crate::codec::messages::groups::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::codec::{ApiKey, ErrorCode};
 use crate::link::{Call, Link, answer};
+use narumq_broker::TopicHandle;
 use narumq_door::Context;
 
 fn told(api: ApiKey) -> ApiVersion {
@@ -27,7 +33,7 @@ pub(super) fn api_versions(request: &ApiVersionsRequest<'_>, call: Call, cx: &mu
         let error_code = ErrorCode::InvalidRequest.code();
         return answer(call, &ApiVersionsResponse { error_code, ..Default::default() }, cx);
     }
-    let api_keys = BUILT.into_iter().map(told).collect();
+    let api_keys = BUILT.iter().copied().map(told).collect();
     answer(call, &ApiVersionsResponse { api_keys, ..Default::default() }, cx);
 }
 
@@ -67,6 +73,87 @@ pub(super) fn find_coordinator(
         host,
         port,
         coordinators: request.coordinator_keys.iter().map(|key| of(key)).collect(),
+        ..Default::default()
+    };
+    answer(call, &response, cx);
+}
+
+/// All that may be done to the cluster, as bits: create, alter, describe, cluster action, describe and alter settings,
+/// idempotent write.
+pub(super) const CLUSTER_OPERATIONS: i32 = 8096;
+
+const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
+
+/// `DescribeCluster`: one broker, its own controller.
+pub(super) fn describe(link: &Link, request: &DescribeClusterRequest, call: Call, cx: &mut Context<'_>) {
+    let node = link.settings.node_id;
+    let (host, port) = link.address();
+    let (code, text) = match request.endpoint_type {
+        BROKERS => (ErrorCode::None, None),
+        CONTROLLERS => {
+            let text =
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
+            (ErrorCode::MismatchedEndpointType, Some(text.to_owned()))
+        }
+        other => (ErrorCode::UnsupportedEndpointType, Some(format!("Unsupported endpoint type {other}"))),
+    };
+    let error_code = code.code();
+    if code != ErrorCode::None {
+        let response = DescribeClusterResponse { error_code, error_message: text.as_deref(), ..Default::default() };
+        return answer(call, &response, cx);
+    }
+    let asked = request.include_cluster_authorized_operations;
+    let broker = DescribeClusterBroker { broker_id: node, host: &host, port, rack: None, is_fenced: false };
+    let response = DescribeClusterResponse {
+        endpoint_type: BROKERS,
+        cluster_id: &link.settings.cluster_id,
+        controller_id: node,
+        brokers: vec![broker],
+        cluster_authorized_operations: if asked { CLUSTER_OPERATIONS } else { i32::MIN },
+        ..Default::default()
+    };
+    answer(call, &response, cx);
+}
+
+/// `DescribeLogDirs`: the one directory; what is not there is left out.
+pub(super) fn log_dirs(link: &mut Link, request: &DescribeLogDirsRequest<'_>, call: Call, cx: &mut Context<'_>) {
+    let Some(vhost) = link.vhost.clone() else { return };
+    let all = cx.broker.topics(&vhost);
+    let names: Vec<narumq_model::Name> = all.iter().map(|topic| topic.definition().name.clone()).collect();
+    let every = |topic: &TopicHandle| (0..topic.partition_count() as i32).collect::<Vec<i32>>();
+    let mut topics = Vec::new();
+    match &request.topics {
+        None => {
+            topics.extend(all.iter().zip(&names).map(|(topic, name)| sizes(topic, name, &every(topic), cx)));
+        }
+        Some(asked) => {
+            for DescribableLogDirTopic { topic, partitions } in asked {
+                if let Some(handle) = link.topics.named(topic, &vhost, cx.broker) {
+                    topics.push(sizes(&handle, topic, partitions, cx));
+                }
+            }
+        }
+    }
+    topics.retain(|topic| !topic.partitions.is_empty());
+    let directory = DescribeLogDirsResult { log_dir: &link.settings.log_dir, topics, ..Default::default() };
+    answer(call, &DescribeLogDirsResponse { results: vec![directory], ..Default::default() }, cx);
+}
+
+fn sizes<'a>(topic: &TopicHandle, name: &'a str, numbers: &[i32], cx: &Context<'_>) -> DescribeLogDirsTopic<'a> {
+    let size = |number: &i32| {
+        let partition = topic.partition(u32::try_from(*number).ok()?)?;
+        let bytes = cx.broker.offsets(&partition)?.bytes;
+        Some(DescribeLogDirsPartition { partition_index: *number, partition_size: bytes as i64, ..Default::default() })
+    };
+    DescribeLogDirsTopic { name, partitions: numbers.iter().filter_map(size).collect() }
+}
+
+/// `DescribeAcls`: there are no access rules.
+pub(super) fn describe_acls(call: Call, cx: &mut Context<'_>) {
+    let response = DescribeAclsResponse {
+        error_code: ErrorCode::SecurityDisabled.code(),
+        error_message: Some("No Authorizer is configured on the broker"),
         ..Default::default()
     };
     answer(call, &response, cx);

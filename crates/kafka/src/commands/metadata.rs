@@ -1,17 +1,26 @@
-//! Metadata: the one broker, and topics, which are created when they are asked for.
+//! Metadata and DescribeTopicPartitions: the one broker, and topics, which are created when they are asked for.
 
-use super::topics::{default_spec, is_legal};
+mod partitions;
+
+pub(super) use partitions::describe as describe_partitions;
+
+use super::cluster::CLUSTER_OPERATIONS;
+use super::topics::{check_name, check_new_name, default_spec};
 use crate::codec::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
 };
 use crate::codec::{ErrorCode, Uuid};
-use crate::error;
+use crate::error::Refusal;
 use crate::link::{Call, Link, answer, hold};
 use crate::topics::id_of;
 use narumq_broker::{TopicHandle, Vhost};
 use narumq_door::Context;
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// All that may be done to a topic, as bits: read, write, create, delete, alter, describe, describe and alter settings.
+const TOPIC_OPERATIONS: i32 = 3576;
 
 /// A topic that was asked for, as it is told.
 struct Told {
@@ -48,7 +57,9 @@ pub(super) fn metadata(link: &mut Link, request: &MetadataRequest<'_>, call: Cal
         cx.broker.topics(&vhost).iter().map(Told::of).collect()
     } else {
         let create = request.allow_auto_topic_creation || call.version < 4;
-        let asked = request.topics.iter().flatten();
+        // What is named twice is told once: an answer is not to be much larger than its request.
+        let mut seen = HashSet::new();
+        let asked = request.topics.iter().flatten().filter(|topic| seen.insert((topic.name, topic.topic_id)));
         asked.map(|topic| one(link, &vhost, topic, create, cx)).collect()
     };
     let epoch = cx.broker.leader_epoch() as i32;
@@ -66,6 +77,7 @@ pub(super) fn metadata(link: &mut Link, request: &MetadataRequest<'_>, call: Cal
         name: topic.name.as_deref(),
         topic_id: topic.id,
         partitions: (0..topic.partitions).map(partition).collect(),
+        topic_authorized_operations: operations(request.include_topic_authorized_operations, TOPIC_OPERATIONS),
         ..Default::default()
     });
     let (host, port) = link.address();
@@ -75,9 +87,15 @@ pub(super) fn metadata(link: &mut Link, request: &MetadataRequest<'_>, call: Cal
         cluster_id: Some(&link.settings.cluster_id),
         controller_id: node_id,
         topics: topics.collect(),
+        cluster_authorized_operations: operations(request.include_cluster_authorized_operations, CLUSTER_OPERATIONS),
         ..Default::default()
     };
     answer(call, &response, cx);
+}
+
+/// What may be done, if it is asked for.
+fn operations(asked: bool, all: i32) -> i32 {
+    if asked { all } else { i32::MIN }
 }
 
 fn one(link: &mut Link, vhost: &Vhost, asked: &MetadataRequestTopic<'_>, create: bool, cx: &mut Context<'_>) -> Told {
@@ -90,18 +108,19 @@ fn one(link: &mut Link, vhost: &Vhost, asked: &MetadataRequestTopic<'_>, create:
     if let Some(topic) = link.topics.named(name, vhost, cx.broker) {
         return Told::of(&topic);
     }
-    if !is_legal(name) {
-        return Told::refused(Some(name), Uuid::NONE, ErrorCode::InvalidTopicException);
-    }
     if !create || !link.settings.auto_create {
-        return Told::refused(Some(name), Uuid::NONE, ErrorCode::UnknownTopicOrPartition);
+        let code = check_name(name).map_or_else(|refusal| refusal.code, |()| ErrorCode::UnknownTopicOrPartition);
+        return Told::refused(Some(name), Uuid::NONE, code);
     }
-    let spec = default_spec(link, name);
-    match cx.broker.create_topic(vhost, spec, cx.turn) {
+    let made = check_new_name(name, vhost, cx.broker).and_then(|()| {
+        let spec = default_spec(link, name);
+        Ok(cx.broker.create_topic(vhost, spec, cx.turn)?)
+    });
+    match made {
         Ok((topic, lsn)) => {
             hold(lsn, cx);
             Told::of(&topic)
         }
-        Err(refused) => Told::refused(Some(name), Uuid::NONE, error::create(refused)),
+        Err(Refusal { code, .. }) => Told::refused(Some(name), Uuid::NONE, code),
     }
 }

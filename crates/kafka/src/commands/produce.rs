@@ -9,10 +9,12 @@ use crate::dialect::producer_of;
 use crate::error;
 use crate::link::{Call, Link, answer, hold};
 use crate::records::batch::Attributes;
-use crate::records::{BatchError, Rules, TimestampRule, check, set_max_timestamp};
+use crate::records::{BatchError, Checked, Codec, Rules, TimestampRule, check, recompress_at, set_log_append_time};
+use crate::settings::plan;
 use narumq_broker::{Appended, Batch, TopicHandle};
 use narumq_door::Context;
-use narumq_model::{Time, TopicPolicy};
+use narumq_model::{Time, TopicDefinition, TopicPolicy};
+use std::borrow::Cow;
 
 /// Bytes that the records of one batch may have when they are inflated to be looked at.
 const INFLATED_MAX: usize = 100 << 20;
@@ -125,22 +127,38 @@ fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx
     if checked.header.attributes.has(Attributes::TRANSACTIONAL) {
         return Err(ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
-    let mut corrected;
-    let mut bytes = records;
-    if checked.max_timestamp() != checked.header.max_timestamp {
-        // What the header says wrongly of its records' times is put right, as Kafka does.
-        corrected = records.to_vec();
-        set_max_timestamp(&mut corrected, checked.max_timestamp());
-        bytes = &corrected;
-    }
+    let bytes = rewritten(records, &checked, &definition, now)?;
     let batch = Batch {
-        bytes,
+        bytes: &bytes,
         count: checked.header.count as u32,
-        max_time: checked.max_timestamp(),
+        max_time: if policy.arrival_time { now.0 as i64 } else { checked.max_timestamp() },
         producer: producer_of(&checked.header),
     };
     let appended = cx.broker.append(&partition, batch, cx.turn).map_err(error::append)?;
     Ok((appended, policy.arrival_time.then_some(now)))
+}
+
+/// The batch as the topic wants it: under its codec, with the time of its arrival. Mostly it is that already.
+fn rewritten<'r>(
+    records: &'r [u8],
+    checked: &Checked,
+    definition: &TopicDefinition,
+    now: Time,
+) -> Result<Cow<'r, [u8]>, BatchError> {
+    let (policy, mut batch) = (&definition.policy, Cow::Borrowed(records));
+    if let Some(codec) = policy.recompress.and_then(Codec::from_id)
+        && checked.header.attributes.codec() != Ok(codec)
+    {
+        batch = recompress_at(records, codec, plan::level(&definition.settings, codec), INFLATED_MAX)?;
+        let (bytes, bytes_max) = (batch.len(), policy.batch_bytes_max as usize);
+        if bytes > bytes_max {
+            return Err(BatchError::TooLarge { bytes, bytes_max });
+        }
+    }
+    if policy.arrival_time {
+        set_log_append_time(batch.to_mut(), now.0 as i64);
+    }
+    Ok(batch)
 }
 
 fn rules(policy: &TopicPolicy, version: i16, now: Time) -> Rules {

@@ -55,11 +55,16 @@ pub(super) fn inflate_section(
 
 /// Appends `section`, compressed, at the codec's default level.
 pub(super) fn compress(codec: Codec, section: &[u8], out: &mut Vec<u8>) {
+    compress_at(codec, None, section, out);
+}
+
+/// Appends `section`, compressed, at a level that gzip or zstd have; the others have one only.
+pub(super) fn compress_at(codec: Codec, level: Option<i32>, section: &[u8], out: &mut Vec<u8>) {
     match codec {
         Codec::None => out.extend_from_slice(section),
-        Codec::Gzip => gzip::compress(section, out),
+        Codec::Gzip => gzip::compress(section, level, out),
         Codec::Snappy => snappy::compress(section, out),
         Codec::Lz4 => lz4::compress(section, out),
-        Codec::Zstd => zstd::compress(section, out),
+        Codec::Zstd => zstd::compress(section, level, out),
     }
 }

@@ -9,7 +9,7 @@ use super::batch::{
     ATTRIBUTES, Attributes, BASE_SEQUENCE, BASE_TIMESTAMP, BatchHeader, CHECKSUM, COUNT, Codec, HEADER_BYTES,
     LAST_OFFSET_DELTA, LEADER_EPOCH, LENGTH, LENGTH_END, MAGIC, MAX_TIMESTAMP, PRODUCER_EPOCH, PRODUCER_ID,
 };
-use super::compression::{compress, inflate};
+use super::compression::{compress_at, inflate};
 use super::error::BatchError;
 use std::borrow::Cow;
 
@@ -45,22 +45,36 @@ pub fn set_max_timestamp(batch: &mut [u8], max_timestamp: i64) {
 ///
 /// Refuses what [`inflate`] refuses, `bytes_max` being what the records may inflate to.
 pub fn recompress(batch: &[u8], codec: Codec, bytes_max: usize) -> Result<Cow<'_, [u8]>, BatchError> {
+    recompress_at(batch, codec, None, bytes_max)
+}
+
+/// The same as [`recompress`], at a level of the codec; none is the codec's own, which those that have one level always use.
+pub fn recompress_at(
+    batch: &[u8],
+    codec: Codec,
+    level: Option<i32>,
+    bytes_max: usize,
+) -> Result<Cow<'_, [u8]>, BatchError> {
     let header = BatchHeader::read(batch)?;
     if header.attributes.codec() == Ok(codec) {
         return Ok(Cow::Borrowed(batch));
     }
     let section = inflate(batch, bytes_max)?;
     let header = BatchHeader { attributes: header.attributes.with_codec(codec), ..header };
-    Ok(Cow::Owned(assemble(&header, &section)))
+    Ok(Cow::Owned(assemble_at(&header, &section, level)))
 }
 
 /// A batch of this header and these records, which it compresses if the header's attributes say so.
 ///
 /// Length and checksum are those of the bytes, whatever the header says.
 pub(super) fn assemble(header: &BatchHeader, section: &[u8]) -> Vec<u8> {
+    assemble_at(header, section, None)
+}
+
+fn assemble_at(header: &BatchHeader, section: &[u8], level: Option<i32>) -> Vec<u8> {
     let mut batch = Vec::with_capacity(HEADER_BYTES + section.len());
     batch.resize(HEADER_BYTES, 0);
-    compress(header.attributes.codec().unwrap_or(Codec::None), section, &mut batch);
+    compress_at(header.attributes.codec().unwrap_or(Codec::None), level, section, &mut batch);
     write_header(&mut batch, header);
     batch
 }

@@ -13,9 +13,11 @@ pub(super) fn inflate(section: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Re
     reader.read_to_end(out).map(|_| ()).map_err(|_| BatchError::Compression)
 }
 
-/// Appends `section` as one member.
-pub(super) fn compress(section: &[u8], out: &mut Vec<u8>) {
-    let mut encoder = GzEncoder::new(out, Compression::default());
+/// Appends `section` as one member; at level 1 to 9, any other is the library's own.
+pub(super) fn compress(section: &[u8], level: Option<i32>, out: &mut Vec<u8>) {
+    let level = level.filter(|level| (1..=9).contains(level));
+    let level = level.map_or(Compression::default(), |level| Compression::new(level as u32));
+    let mut encoder = GzEncoder::new(out, level);
     let written = encoder.write_all(section).and_then(|()| encoder.finish().map(|_| ()));
     written.expect("a vector takes all that is written");
 }

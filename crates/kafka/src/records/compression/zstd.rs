@@ -34,10 +34,12 @@ pub(super) fn inflate(section: &[u8], bytes_max: usize, out: &mut Vec<u8>) -> Re
     }
 }
 
-/// Appends `section` as one frame.
-pub(super) fn compress(section: &[u8], out: &mut Vec<u8>) {
+/// Appends `section` as one frame; levels that the library does not have are the nearest that it has.
+pub(super) fn compress(section: &[u8], level: Option<i32>, out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + compress_bound(section.len()), 0);
-    let written = CCtx::create().compress(&mut out[start..], section, LEVEL).expect("there is room for any outcome");
+    let written = CCtx::create()
+        .compress(&mut out[start..], section, level.unwrap_or(LEVEL))
+        .expect("there is room for any outcome");
     out.truncate(start + written);
 }
