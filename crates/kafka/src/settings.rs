@@ -42,7 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             node_id: 1,
-            cluster_id: "bmFydW1xLWNsdXN0ZXItMQ".into(),
+            cluster_id: cluster_id(0x6e61_7275_6d71_2d63_6c75_7374_6572_2d31),
             log_dir: "log".into(),
             vhost: "/".into(),
             advertised: None,
@@ -51,5 +51,25 @@ impl Default for Settings {
             partitions: 1,
             request_bytes_max: crate::codec::FRAME_MAX,
         }
+    }
+}
+
+/// An identity as the id of a cluster: base64 in the alphabet for addresses, without padding, 22 characters.
+pub fn cluster_id(identity: u128) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    // The last of 22 characters has only two bits of the 128.
+    let bits = |place: u32| if place == 0 { identity << 4 } else { identity >> (place * 6 - 4) };
+    (0..22).rev().map(|place| char::from(ALPHABET[(bits(place) & 63) as usize])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cluster_id;
+
+    #[test]
+    fn a_cluster_id_is_the_base64_of_16_bytes() {
+        assert_eq!(cluster_id(u128::from_be_bytes(*b"narumq-cluster-1")), "bmFydW1xLWNsdXN0ZXItMQ");
+        assert_eq!(cluster_id(u128::MAX), "_____________________w");
+        assert_eq!(cluster_id(0), "A".repeat(22));
     }
 }

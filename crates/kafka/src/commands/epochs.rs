@@ -49,6 +49,9 @@ fn epoch_end(
         Ordering::Greater => None,
         // The running epoch is led even if nothing has been written in it.
         Ordering::Equal => Some((epoch, offsets.end)),
-        Ordering::Less => cx.broker.epoch_end(&partition, epoch),
+        // An epoch before all that are known ended where what is there begins.
+        Ordering::Less => {
+            cx.broker.epoch_end(&partition, epoch).or((offsets.end > 0).then_some((epoch, offsets.start)))
+        }
     })
 }
