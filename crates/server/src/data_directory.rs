@@ -1,12 +1,14 @@
 //! The data directory, and the lock that keeps a second process out of it.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 const LOCK_FILE: &str = "narumq.lock";
+/// The directory's own id: 32 hexadecimal digits.
+const IDENTITY_FILE: &str = "narumq.id";
 
 /// A data directory that is ours as long as this value lives. The system takes the lock back when the process ends,
 /// however it ends.
@@ -65,6 +67,28 @@ impl DataDirectory {
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id())).map_err(system)?;
         Ok(Self { path, _lock: lock })
     }
+
+    /// The id of what is kept here: `fresh` the first time, the same ever after.
+    pub(crate) fn identity(&self, fresh: impl FnOnce() -> u128) -> Result<u128, DataDirectoryError> {
+        let path = self.path.join(IDENTITY_FILE);
+        let read = match fs::read_to_string(&path) {
+            Ok(text) => u128::from_str_radix(text.trim(), 16).map_err(|_| io::ErrorKind::InvalidData.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.keep_identity(&path, fresh()),
+            Err(error) => Err(error),
+        };
+        read.map_err(|error| DataDirectoryError::System { path, error })
+    }
+
+    /// Under its name there is the whole id or nothing, whenever the power fails.
+    fn keep_identity(&self, path: &Path, identity: u128) -> io::Result<u128> {
+        let unfinished = path.with_extension("id.new");
+        let mut file = File::create(&unfinished)?;
+        writeln!(file, "{identity:032x}")?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        File::open(&self.path)?.sync_all()?;
+        Ok(identity)
+    }
 }
 
 /// Who says to have the lock.
@@ -91,6 +115,17 @@ mod tests {
         assert!(error.to_string().contains(&process), "{error}");
         drop(first);
         DataDirectory::lock(&path).unwrap();
+    }
+
+    #[test]
+    fn the_identity_stays_and_a_damaged_one_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        let open = || DataDirectory::lock(parent.path()).unwrap();
+        assert_eq!(open().identity(|| 7 << 100).unwrap(), 7 << 100);
+        assert_eq!(open().identity(|| unreachable!("it is there")).unwrap(), 7 << 100);
+        fs::write(parent.path().join(IDENTITY_FILE), "what?").unwrap();
+        let error = open().identity(|| 8).unwrap_err();
+        assert!(error.to_string().contains(IDENTITY_FILE), "{error}");
     }
 
     #[test]

@@ -11,11 +11,11 @@ use narumq_net::Listen;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Everything that is to listen. `ready` tells the health checks whether the broker serves, `broker` is filled once it is open.
-pub(crate) fn listeners(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Vec<Listen> {
+/// Everything that is to listen. `identity` is the data directory's, `ready` tells the health checks whether the broker serves, `broker` is filled once it is open.
+pub(crate) fn listeners(config: &Config, identity: u128, ready: &Arc<AtomicBool>, broker: &Opened) -> Vec<Listen> {
     let mut listeners = Vec::new();
     listen(&mut listeners, &config.amqp, || amqp(config));
-    listen(&mut listeners, &config.kafka, kafka);
+    listen(&mut listeners, &config.kafka, || kafka(config, identity));
     listen(&mut listeners, &config.http, || admin(config, ready, broker));
     listeners
 }
@@ -35,8 +35,11 @@ fn amqp(config: &Config) -> Arc<dyn Door> {
     Arc::new(narumq_amqp::Amqp::new(settings))
 }
 
-fn kafka() -> Arc<dyn Door> {
-    Arc::new(narumq_kafka::Kafka::new(narumq_kafka::Settings::default()))
+fn kafka(config: &Config, identity: u128) -> Arc<dyn Door> {
+    let cluster_id = narumq_kafka::cluster_id(identity);
+    let log_dir = config.data_dir.join("log").display().to_string();
+    let settings = narumq_kafka::Settings { cluster_id, log_dir, ..narumq_kafka::Settings::default() };
+    Arc::new(narumq_kafka::Kafka::new(settings))
 }
 
 /// How the core reads the batches of each door.

@@ -61,7 +61,9 @@ pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError>
     let ready = Arc::new(AtomicBool::new(false));
     // Before the recovery, so that a taken port is told at once; they answer after it.
     let opened = Opened::default();
-    let listeners = Listeners::bind(doors::listeners(config, &ready, &opened)).map_err(ServeError::Bind)?;
+    let identity = directory.identity(system::seed).map_err(ServeError::DataDirectory)?;
+    let doors = doors::listeners(config, identity, &ready, &opened);
+    let listeners = Listeners::bind(doors).map_err(ServeError::Bind)?;
     let clock = Arc::new(BrokerClock::start());
     let broker = open_broker(config, &directory, &clock, endings.failure())?;
     // The management door looks here; nobody else can have filled it.
