@@ -3,9 +3,9 @@
 use super::BUILT;
 use crate::codec::messages::auth::DescribeAclsResponse;
 use crate::codec::messages::cluster::{
-    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, DescribableLogDirTopic, DescribeClusterBroker, DescribeClusterRequest,
-    DescribeClusterResponse, DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeLogDirsResult, DescribeLogDirsTopic,
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, DescribableLogDirTopic, DescribeClusterBroker,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeLogDirsPartition, DescribeLogDirsRequest,
+    DescribeLogDirsResponse, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
 use crate::codec::messages::groups::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::codec::{ApiKey, ErrorCode};

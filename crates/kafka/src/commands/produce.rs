@@ -9,7 +9,9 @@ use crate::dialect::producer_of;
 use crate::error;
 use crate::link::{Call, Link, answer, hold};
 use crate::records::batch::Attributes;
-use crate::records::{BatchError, Checked, Codec, Rules, TimestampRule, check, recompress_at, set_log_append_time};
+use crate::records::{
+    BatchError, Checked, Codec, Rules, TimestampRule, check, recompress_at, set_log_append_time, set_max_timestamp,
+};
 use crate::settings::plan;
 use narumq_broker::{Appended, Batch, TopicHandle};
 use narumq_door::Context;
@@ -157,6 +159,9 @@ fn rewritten<'r>(
     }
     if policy.arrival_time {
         set_log_append_time(batch.to_mut(), now.0 as i64);
+    } else if checked.max_timestamp() != checked.header.max_timestamp {
+        // What the header says wrongly of its records' times is put right, as Kafka does.
+        set_max_timestamp(batch.to_mut(), checked.max_timestamp());
     }
     Ok(batch)
 }
