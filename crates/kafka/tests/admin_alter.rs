@@ -1,4 +1,5 @@
 //! IncrementalAlterConfigs and AlterConfigs: settings change, one by one or all at once.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

@@ -1,4 +1,5 @@
 //! CreatePartitions and DeleteTopics: topics grow and go.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 
@@ -24,7 +25,10 @@ fn refused(code: i16, text: &str) -> Outcome {
     (code, text.to_owned())
 }
 
-fn add(stage: &mut Stage, topics: &[(&str, i32, Option<&[&[i32]]>)], validate_only: bool) -> Vec<Outcome> {
+/// A topic, how many partitions it shall have, and the brokers of the new ones.
+type More<'a> = (&'a str, i32, Option<&'a [&'a [i32]]>);
+
+fn add(stage: &mut Stage, topics: &[More<'_>], validate_only: bool) -> Vec<Outcome> {
     let topics = topics.iter().map(|(name, count, assigned)| CreatePartitionsTopic {
         name,
         count: *count,

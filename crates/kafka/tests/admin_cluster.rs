@@ -1,4 +1,5 @@
 //! The broker about itself: cluster, directories, access rules, epochs; and topics in pieces.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

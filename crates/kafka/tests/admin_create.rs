@@ -1,4 +1,5 @@
 //! CreateTopics: names, partitions, replicas and settings, with the codes and texts that clients show.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

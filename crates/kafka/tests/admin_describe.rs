@@ -1,4 +1,5 @@
 //! DescribeConfigs: settings of topics and of the broker, their sources, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

@@ -1,4 +1,5 @@
 //! What the settings of a topic do to the batches that come in.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

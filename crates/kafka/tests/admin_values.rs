@@ -1,4 +1,5 @@
 //! What each setting of a topic may be, and how a refusal reads.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
 

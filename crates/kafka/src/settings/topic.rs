@@ -1,39 +1,15 @@
 //! The settings of topics: one row each, with type, default, what is allowed, and what it means to the core.
 
-use super::plan::Plan;
-use super::value::{Kind, Rule, Value};
+mod setting;
+
+pub(crate) use setting::TopicSetting;
+
+use super::value::{Kind, Rule};
 use narumq_model::Durability;
+use setting::row;
 
 /// What a positive answer promises. Fixed when a topic is created.
 pub(crate) const DURABILITY: &str = "durability";
-
-/// One setting.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TopicSetting {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) rule: Rule,
-    pub(crate) default: &'static str,
-    /// The setting of the broker that the default is taken from.
-    pub(crate) broker: Option<&'static str>,
-    /// What a value changes.
-    pub(crate) apply: fn(&mut Plan, &Value<'_>),
-    pub(crate) about: &'static str,
-}
-
-const fn row(name: &'static str, kind: Kind, rule: Rule, default: &'static str, about: &'static str) -> TopicSetting {
-    TopicSetting { name, kind, rule, default, broker: None, apply: |_, _| {}, about }
-}
-
-impl TopicSetting {
-    const fn of(self, broker: &'static str) -> Self {
-        Self { broker: Some(broker), ..self }
-    }
-
-    const fn does(self, apply: fn(&mut Plan, &Value<'_>)) -> Self {
-        Self { apply, ..self }
-    }
-}
 
 /// The setting of this name.
 pub(crate) fn find(name: &str) -> Option<&'static TopicSetting> {

@@ -1,6 +1,7 @@
 //! The table holds together: order, defaults, effects.
 
 use super::*;
+use crate::settings::plan::Plan;
 use crate::settings::{broker, value};
 use narumq_model::TopicPolicy;
 
