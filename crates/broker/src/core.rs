@@ -6,14 +6,14 @@ use crate::event::Mailboxes;
 use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
-use crate::topic::Partition;
+use crate::topic::{OpenSegments, Partition, ReadMemory, TopicSettings};
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -29,8 +29,14 @@ pub(crate) struct Core {
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
     partitions: RwLock<HashMap<ObjectId, Arc<Partition>, RandomState>>,
     groups: RwLock<HashMap<ObjectId, Arc<Coordinated>, RandomState>>,
+    pub(crate) topics: TopicSettings,
+    /// A look at all partitions is armed.
+    pub(crate) looks: AtomicBool,
     /// Memory of the batches that all partitions keep, in bytes.
     pub(crate) tails: AtomicU64,
+    /// Memory of what was read of segments.
+    pub(crate) reads: ReadMemory,
+    pub(crate) open_segments: OpenSegments,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
@@ -49,14 +55,18 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn new(log: Arc<Log>, workers: u16) -> Self {
+    pub(crate) fn new(log: Arc<Log>, workers: u16, topics: TopicSettings) -> Self {
         Self {
             log,
             mailboxes: Mailboxes::new(workers),
             queues: RwLock::default(),
             partitions: RwLock::default(),
             groups: RwLock::default(),
+            topics,
+            looks: AtomicBool::new(false),
             tails: AtomicU64::new(0),
+            reads: ReadMemory::default(),
+            open_segments: OpenSegments::default(),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),
@@ -99,6 +109,10 @@ impl Core {
 
     pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
         self.partitions.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(crate) fn has_partitions(&self) -> bool {
+        !self.partitions.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     pub(crate) fn enter_partition(&self, partition: Arc<Partition>) {

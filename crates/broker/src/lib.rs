@@ -54,6 +54,7 @@ pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
+pub use topic::{Lookup, TopicSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
 
@@ -123,13 +124,18 @@ impl Broker {
         &self.core.mailboxes
     }
 
-    /// Ends a turn: tells the log what has gone, asks it to sync what answers wait for, wakes the other workers.
+    /// Ends a turn: tells the log what has gone, writes what partitions promise to the page cache, asks it to sync what answers wait for, wakes the other workers.
     pub fn end_turn(&self, turn: &mut Turn) {
         self.core.note_time(turn.now);
         if !turn.untold.is_empty() {
             let mut untold = std::mem::take(&mut turn.untold);
             untold.drain(..).for_each(|queue| queue.lock().end_turn(&queue, &self.core, turn));
             turn.untold = untold;
+        }
+        if !turn.unwritten.is_empty() {
+            let mut unwritten = std::mem::take(&mut turn.unwritten);
+            unwritten.drain(..).for_each(|partition| partition.write(&self.core, turn));
+            turn.unwritten = unwritten;
         }
         self.core.totals.add(&std::mem::take(&mut turn.counts));
         let sync = turn.take_sync();
@@ -150,7 +156,7 @@ impl Broker {
 
     /// Whether publishers should wait a moment: too much is on its way to the disk. Look again at `Event::Durable`.
     pub fn congested(&self) -> bool {
-        self.core.log.congested()
+        self.core.log.congested() || self.core.tails.load(Ordering::Relaxed) > 2 * self.core.topics.tail_bytes
     }
 
     /// What is short. Whoever runs turns tells the sessions of a change.
@@ -170,11 +176,15 @@ impl Broker {
         self.core.next_deadline()
     }
 
-    /// Does what is due: messages and queues die of age.
+    /// Does what is due: messages, queues and segments of topics die of age.
     pub fn advance(&self, turn: &mut Turn) {
         for id in self.core.due(turn.now) {
             if let Some(group) = self.core.group(id) {
                 self.advance_group(&group, turn);
+                continue;
+            }
+            if id == topic::ALL_PARTITIONS {
+                self.look_at_partitions(turn);
                 continue;
             }
             let Some(queue) = self.core.queue(id) else { continue };

@@ -10,6 +10,7 @@ use crate::declare::exchanges::ExchangeSpec;
 use crate::dialect::Dialects;
 use crate::event::Event;
 use crate::group::GroupSettings;
+use crate::topic::TopicSettings;
 use crate::turn::Turn;
 use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub durability: Durability,
     /// Exchanges that every vhost has from the beginning; the doors name them.
     pub given_exchanges: Vec<ExchangeSpec>,
+    /// The settings of topics.
+    pub topics: TopicSettings,
     /// How the core reads the batches of each format.
     pub dialects: Dialects,
     /// The settings of groups.
@@ -57,6 +60,7 @@ impl Default for Settings {
             headers_of: None,
             dialects: Dialects::default(),
             groups: Arc::default(),
+            topics: TopicSettings::default(),
             default_vhost: "/".into(),
             salt: [0; 4],
         }
@@ -126,7 +130,7 @@ impl Broker {
             return Err(OpenError::Entry(lsn));
         }
         found.nothing_lost()?;
-        let core = Arc::new(Core::new(log.clone(), settings.workers));
+        let core = Arc::new(Core::new(log.clone(), settings.workers, settings.topics));
         let broker = Arc::new(Self {
             core: core.clone(),
             vhosts: RwLock::default(),

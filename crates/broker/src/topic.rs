@@ -4,23 +4,36 @@
 //! What readers see ends at the first batch that is not durable. See `docs/internals/topic.md`.
 
 mod append;
+mod budget;
+mod cached;
 mod cold;
 mod copy;
 mod fetch;
 mod held;
+mod index;
+mod lookup;
 mod partition;
 mod producers;
 pub(crate) mod restore;
+mod retention;
 mod segments;
+mod settings;
 mod snapshot;
 mod tail;
+mod trim;
 
 pub use append::{AppendError, Appended, Batch};
+pub(crate) use budget::ReadMemory;
+pub(crate) use cached::OpenSegments;
 pub use fetch::{FetchError, Fetched};
+pub use lookup::Lookup;
 pub use partition::Offsets;
 pub(crate) use partition::Partition;
-pub(crate) use segments::name as segment_name;
+pub(crate) use retention::ALL_PARTITIONS;
+pub(crate) use segments::names as segment_names;
+pub use settings::TopicSettings;
 pub(crate) use snapshot::STATE;
+pub use trim::TrimError;
 
 use narumq_model::{Name, ObjectId, TopicDefinition};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -2,6 +2,7 @@
 
 use crate::counts::Counts;
 use crate::queue::Queue;
+use crate::topic::Partition;
 use narumq_model::{Lsn, Time};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Turn {
     pub(crate) unused: Vec<Arc<Queue>>,
     /// Queues that owe the log the removals of this turn.
     pub(crate) untold: Vec<Arc<Queue>>,
+    /// Partitions whose batches of this turn are to be written before anything is answered.
+    pub(crate) unwritten: Vec<Arc<Partition>>,
     /// The last message that was moved to where the dead go: who settled it waits for that, too.
     pub(crate) moved: Lsn,
     /// Something that was promised is done.
@@ -42,6 +45,7 @@ impl Turn {
             bury: Vec::new(),
             unused: Vec::new(),
             untold: Vec::new(),
+            unwritten: Vec::new(),
             moved: Lsn(0),
             kept: false,
             scratch: Vec::new(),

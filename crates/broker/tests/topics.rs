@@ -2,65 +2,20 @@
 
 mod harness;
 
-use harness::batches::{batch, bytes, read, topic};
-use harness::{Rig, session, small};
-use narumq_broker::{AppendError, Appended, FetchError, Fetched, PartitionHandle, ProducerRun};
+use harness::batches::{append, bytes, create, drain, fetch, open, partition};
+use narumq_broker::{AppendError, FetchError, ProducerRun};
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
-use narumq_model::{Lsn, Time, TopicPolicy};
-use std::sync::Arc;
-
-fn open(disk: &FaultyDisk) -> Rig {
-    Rig::open(Arc::new(disk.clone()), small(), Time(1_000))
-}
+use narumq_model::{Lsn, TopicPolicy};
 
 fn policy(segment_bytes: u64) -> TopicPolicy {
     TopicPolicy { segment_bytes, ..TopicPolicy::default() }
-}
-
-fn create(rig: &mut Rig, name: &str, partitions: u32, segment_bytes: u64) {
-    let spec = topic(name, partitions, policy(segment_bytes));
-    let (_, lsn) = rig.turn(|rig, turn| rig.broker.create_topic(&rig.vhost, spec, turn)).expect("it is new");
-    rig.durable(lsn);
-}
-
-fn partition(rig: &Rig, name: &str, number: u32) -> PartitionHandle {
-    rig.broker.topic(&rig.vhost, name).and_then(|t| t.partition(number)).expect("it is there")
-}
-
-fn append(rig: &mut Rig, to: &PartitionHandle, bytes: &[u8]) -> Result<Appended, AppendError> {
-    rig.turn(|rig, turn| rig.broker.append(to, batch(bytes), turn))
-}
-
-fn fetch(rig: &mut Rig, from: &PartitionHandle, offset: u64, max: u64) -> Result<Fetched, FetchError> {
-    loop {
-        let fetched = rig.turn(|rig, turn| rig.broker.fetch(from, (offset, max, true), session(1), turn))?;
-        if !fetched.reading {
-            return Ok(fetched);
-        }
-        rig.wait("a piece is read", |rig| rig.broker.reading() == 0);
-    }
-}
-
-/// All batches from `offset` on, `max` bytes at a time.
-fn drain(rig: &mut Rig, from: &PartitionHandle, mut offset: u64, max: u64) -> Vec<(u64, u32, u64)> {
-    let mut all = Vec::new();
-    loop {
-        let fetched = fetch(rig, from, offset, max).expect("it can be read");
-        if fetched.is_empty() {
-            assert_eq!(offset, fetched.high);
-            return all;
-        }
-        let batches = read(&fetched.bytes.concat());
-        all.extend(batches.iter().copied());
-        offset = batches.last().map_or(offset, |(base, count, _)| base + u64::from(*count));
-    }
 }
 
 #[test]
 fn readers_see_what_is_durable_and_nothing_more() {
     let disk = FaultyDisk::new(Plan::default());
     let mut rig = open(&disk);
-    create(&mut rig, "t", 2, 1 << 20);
+    create(&mut rig, "t", 2, policy(1 << 20));
     let p = partition(&rig, "t", 1);
     let first = append(&mut rig, &p, &bytes(1, 3, 50, None)).expect("taken");
     assert_eq!((first.base, first.start), (0, 0));
@@ -78,7 +33,7 @@ fn readers_see_what_is_durable_and_nothing_more() {
 fn what_is_sent_twice_is_taken_once_over_restarts_too() {
     let disk = FaultyDisk::new(Plan::default());
     let mut rig = open(&disk);
-    create(&mut rig, "t", 1, 1 << 20);
+    create(&mut rig, "t", 1, policy(1 << 20));
     let p = partition(&rig, "t", 0);
     let run = |first| Some(ProducerRun { id: 5, epoch: 0, first });
     let taken = append(&mut rig, &p, &bytes(1, 10, 20, run(0))).expect("taken");
@@ -115,7 +70,7 @@ fn batches_survive_any_end_in_log_or_segment() {
     for seed in 0..12u64 {
         let mut disk = FaultyDisk::new(Plan::default());
         let mut rig = open(&disk);
-        create(&mut rig, "t", 3, 100 << 10);
+        create(&mut rig, "t", 3, policy(100 << 10));
         let mut sent: Vec<Vec<(u64, u32, u64)>> = vec![Vec::new(); 3];
         let mut id = seed * 1_000_000;
         for round in 0..6u64 {

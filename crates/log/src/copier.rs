@@ -20,8 +20,20 @@ use std::time::Duration;
 pub struct Copy {
     /// The writes, in order.
     pub writes: Vec<CopyWrite>,
+    /// Files that were written through the page cache and are to be synced with the rest.
+    pub sync: Vec<String>,
     /// What the owner wants to hear when they are done.
     pub through: u64,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteWay {
+    /// In whole blocks, past the page cache, and synced before the owner is told so.
+    #[default]
+    Bulk,
+    /// As it is, through the page cache, and never synced: what may be lost. The file is made if it is not there.
+    Hint,
 }
 
 /// A stretch of a segment file.
@@ -29,6 +41,8 @@ pub struct Copy {
 pub struct CopyWrite {
     /// The file's name.
     pub name: String,
+    /// How it is written.
+    pub way: WriteWay,
     /// It is to be made.
     pub create: bool,
     /// Where it begins, in bytes.
@@ -108,7 +122,11 @@ impl Copier {
             };
             match task {
                 Task::Stop => return Ok(()),
-                Task::Remove(lsn, names) => self.dying.push((lsn, names)),
+                Task::Remove(lsn, names) => {
+                    // At once, if it is due: a file of the same name may be made next.
+                    self.dying.push((lsn, names));
+                    self.remove()?;
+                }
                 Task::Copy(_) if self.shared.terminal().is_some() => return Ok(()),
                 Task::Copy(object) => self.copy(object)?,
             }
@@ -128,14 +146,16 @@ impl Copier {
         let synced = self.shared.synced();
         let (due, later) = std::mem::take(&mut self.dying).into_iter().partition(|(lsn, _)| *lsn <= synced);
         self.dying = later;
-        for name in Vec::into_iter(due).flat_map(|(_, names): (Lsn, Vec<String>)| names) {
-            self.open.retain(|(of, _)| *of != name);
-            self.unsynced.remove(&name);
-            match self.shared.files.disk.remove(&name) {
+        let due: Vec<String> = Vec::into_iter(due).flat_map(|(_, names): (Lsn, Vec<String>)| names).collect();
+        for name in &due {
+            self.open.retain(|(of, _)| of != name);
+            self.unsynced.remove(name);
+            match self.shared.files.disk.remove(name) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
+        self.shared.removed(due);
         Ok(())
     }
 
@@ -143,7 +163,15 @@ impl Copier {
         let Some(listener) = self.shared.listener.get().cloned() else { return Ok(()) };
         let Some(copy) = listener.copy(object) else { return Ok(()) };
         for write in &copy.writes {
-            self.write(write)?;
+            match write.way {
+                WriteWay::Bulk => self.write(write)?,
+                WriteWay::Hint => self.hint(write)?,
+            }
+        }
+        for name in copy.sync {
+            let file = self.shared.files.disk.open_cached(&name, false)?;
+            self.named = true;
+            self.unsynced.insert(name, file);
         }
         listener.copied(object, copy.through, false);
         self.copied.insert(object, copy.through);
@@ -178,6 +206,25 @@ impl Copier {
         }
         self.open.push_back((write.name.clone(), file.clone()));
         Ok(file)
+    }
+
+    /// Writes what may be lost. What an earlier file of the name held goes.
+    fn hint(&self, write: &CopyWrite) -> io::Result<()> {
+        let disk = &self.shared.files.disk;
+        let file = match disk.open_cached(&write.name, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => disk.open_cached(&write.name, true)?,
+            Ok(file) if write.create => {
+                file.truncate(0)?;
+                file
+            }
+            other => other?,
+        };
+        let mut at = write.offset;
+        for piece in &write.pieces {
+            file.write_at(piece, at)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
     }
 
     fn write(&mut self, write: &CopyWrite) -> io::Result<()> {

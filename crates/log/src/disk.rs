@@ -17,6 +17,10 @@ pub trait Disk: Send + Sync {
     fn open_bulk(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
         self.open(name, create)
     }
+    /// As `open`, through the page cache whatever else the disk does: for small writes at any offset, durable after a sync.
+    fn open_cached(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        self.open(name, create)
+    }
     /// Renames; what was at `to` is replaced.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
@@ -41,6 +45,10 @@ pub trait File: Send + Sync {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes all of `buf` at `offset`.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts the file off at `len` bytes, or fills it up with zeros; durable after a sync. Whoever cannot, says so.
+    fn truncate(&self, _len: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Makes everything written so far durable.
     fn sync(&self) -> io::Result<()>;
 }

@@ -30,7 +30,7 @@ mod writer;
 pub use appending::Appended;
 pub use body::{BodyAt, BodyPlace};
 pub use config::{Given, Listener, Options};
-pub use copier::{Copy, CopyWrite};
+pub use copier::{Copy, CopyWrite, WriteWay};
 pub use entry::head::Head;
 pub use entry::{Entry, Kind};
 pub use files::FileUse;
@@ -252,6 +252,11 @@ impl Log {
     /// Why the log has ended for good, if it has.
     pub fn terminal(&self) -> Option<&Terminal> {
         self.shared.terminal()
+    }
+
+    /// Something that was to be kept beside the log could not be: the log ends for good.
+    pub fn fail(&self, why: String) {
+        self.shared.fail(why);
     }
 
     /// The log goes on elsewhere in epoch `by`: it ends here, terminally, if that is later than its own. What is durable when

@@ -53,6 +53,8 @@ pub(crate) enum Request {
     Messages(ReadRequest),
     Scratch(ScratchRead),
     Piece(PieceRead),
+    /// These files are no more.
+    Removed(Vec<String>),
 }
 
 /// A message as the log keeps it.
@@ -114,6 +116,10 @@ pub(crate) fn run(shared: &Shared, requests: &Receiver<Request>) {
             Request::Piece(read) => {
                 let bytes = open.read(shared, &read).map_err(|e| e.to_string());
                 listener.piece_done(read.object, (read.tag, read.offset), bytes);
+            }
+            Request::Removed(names) => {
+                open.close(&names);
+                continue;
             }
         }
         shared.reading.fetch_sub(1, Ordering::AcqRel);

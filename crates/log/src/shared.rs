@@ -164,6 +164,14 @@ impl Shared {
         self.terminal.get()
     }
 
+    /// These files have been removed: whoever keeps one of them open keeps its space.
+    pub(crate) fn removed(&self, names: Vec<String>) {
+        let reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reads) = reads.as_ref().filter(|_| !names.is_empty()) {
+            let _ = reads.send(Request::Removed(names));
+        }
+    }
+
     /// A file has been sealed: its round is due.
     pub(crate) fn sealed(&self, file: Arc<FileUse>, index: &Arc<FileIndex>) {
         self.task(Task::Sealed(file, index.clone()));

@@ -115,6 +115,7 @@ fn open_broker(
         memory_limit: config.memory_limit,
         durability,
         given_exchanges: narumq_amqp::given_exchanges(),
+        topics: Default::default(),
         dialects: doors::dialects(),
         groups: Default::default(),
         headers_of: Some(narumq_amqp::headers_of),

@@ -131,6 +131,7 @@ impl Broker {
         let name = definition.name.clone();
         let partitions = self.make_partitions(&definition, 0, dialect);
         partitions.iter().for_each(|partition| self.core.enter_partition(partition.clone()));
+        self.core.look_later();
         let topic = Arc::new(Topic::new(vhost.name().clone(), Arc::new(definition), partitions.into()));
         vhost.write().topics.insert(name, topic.clone());
         topic

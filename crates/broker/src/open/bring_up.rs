@@ -8,7 +8,7 @@ use crate::coordinator::Coordinated;
 use crate::core::lock;
 use crate::queue::Queue;
 use crate::topic::restore::{Broken, segment_files};
-use crate::topic::segment_name;
+use crate::topic::segment_names;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
@@ -40,11 +40,12 @@ impl Broker {
             }
         }
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
-        let mut segments = segment_files(&self.core.log).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
+        let (mut segments, mut unwanted) =
+            segment_files(&self.core.log).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
         for record in records {
             match record {
                 Record::Topic(vhost, definition) => {
-                    self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?;
+                    unwanted.extend(self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?);
                 }
                 Record::Group(vhost, definition) => self.bring_up_group(&vhost, definition, &mut found, turn)?,
                 Record::Producers(next) => lock(&self.producers).begin(next),
@@ -53,8 +54,8 @@ impl Broker {
         }
         // What is left belongs to topics that have been deleted: their ids are never given again.
         let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
-        let names = gone.flat_map(|(id, bases)| bases.into_iter().map(move |base| segment_name(id, base)));
-        Ok(names.collect())
+        unwanted.extend(gone.flat_map(|(id, bases)| bases.into_iter().flat_map(move |base| segment_names(id, base))));
+        Ok(unwanted)
     }
 
     fn bring_up_group(
@@ -83,6 +84,7 @@ impl Broker {
         Ok(())
     }
 
+    /// Returns the names of files that nobody wants any more.
     fn bring_up_topic(
         &self,
         vhost: &str,
@@ -90,8 +92,9 @@ impl Broker {
         found: &mut Found,
         segments: &mut BTreeMap<ObjectId, BTreeSet<u64>>,
         turn: &mut Turn,
-    ) -> Result<(), OpenError> {
-        let Some(vhost) = self.vhost(vhost) else { return Ok(()) };
+    ) -> Result<Vec<String>, OpenError> {
+        let mut unwanted = Vec::new();
+        let Some(vhost) = self.vhost(vhost) else { return Ok(unwanted) };
         let unknown = || OpenError::Format(definition.name.clone(), definition.format);
         let dialect = self.settings.dialects.get(definition.format).ok_or_else(unknown)?.clone();
         let topic = self.enter_topic(&vhost, definition, &dialect);
@@ -99,12 +102,13 @@ impl Broker {
             let id = partition.id;
             let files = segments.remove(&id).unwrap_or_default();
             let restoring = found.partitions.remove(&id).unwrap_or_default();
-            restoring.finish(partition, &self.core, &files, turn.now).map_err(|broken| match broken {
+            let finished = restoring.finish(partition, &self.core, &files, turn.now);
+            unwanted.extend(finished.map_err(|broken| match broken {
                 Broken::Io(error) => OpenError::Segment(id, error),
                 Broken::Lost(offset) => OpenError::LostBatches(id, offset),
-            })?;
+            })?);
         }
-        Ok(())
+        Ok(unwanted)
     }
 
     /// Records come by tag: exchanges and queues before bindings.

@@ -58,7 +58,7 @@ impl Recover for Found {
             self.catalog_state(lsn, head)
         } else if head.entry.part == 0 && head.entry.data.first() == Some(&topic::STATE) {
             // The newest State of the catalog may come behind those of the objects that it names.
-            self.partitions.entry(object).or_default().state(lsn, head).then_some(())
+            self.partitions.entry(object).or_default().state(head).then_some(())
         } else if head.entry.part == 0 && head.entry.data.first() == Some(&coordinator::restore::STATE) {
             self.groups.entry(object).or_default().state(lsn, head)
         } else {

@@ -2,6 +2,7 @@
 
 use super::Partition;
 use super::producers::Judged;
+use super::tail::Times;
 use crate::dialect::ProducerRun;
 use crate::turn::Turn;
 use crate::{Broker, PartitionHandle};
@@ -9,11 +10,6 @@ use narumq_log::{Entry, Kind};
 use narumq_model::{Lsn, Seq};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Uncopied bytes of one partition at which they are copied.
-const COPY: u64 = 1 << 20;
-/// Memory of all tails at which all of them are copied, and copied batches are let go.
-pub(super) const TAILS_MAX: u64 = 64 << 20;
 
 /// A batch as a door passes it: checked, in its own format.
 #[derive(Clone, Copy, Debug)]
@@ -75,32 +71,41 @@ impl Broker {
             }
         }
         let (base, epoch) = (state.end, self.leader_epoch());
-        let mut file = 0;
-        let lsn = state.tail.push(base, batch.bytes, |bytes| {
+        let (mut file, cached) = (0, state.cached.is_some());
+        let times = Times { latest: batch.max_time, arrived: turn.now };
+        let lsn = state.tail.push((base, times), batch.bytes, |bytes| {
             partition.dialect.place(bytes, base, epoch);
+            if cached {
+                return Lsn(0);
+            }
             let entry = Entry { seq: seq(base), body: bytes, ..Entry::new(Kind::Batch, partition.id, turn.now) };
             let appended = self.core.log.append(&entry);
             file = appended.file;
             appended.lsn
         });
         state.end = base + u64::from(batch.count);
-        state.held.add(base, file, || self.core.log.file_use(file));
+        if !cached {
+            state.held.add(base, file, || self.core.log.file_use(file));
+        }
         if state.epochs.last().is_none_or(|(last, _)| *last < epoch) {
             state.epochs.push((epoch, base));
         }
         if let Some(run) = batch.producer {
             state.producers.note(run, batch.count, base, lsn, turn.now);
         }
-        state.segments.note_time(base, batch.max_time);
-        state.tell_watchers(partition.id, &self.core, turn);
         state.count_memory(&self.core);
         let start = state.start;
+        if partition.write_later(&mut state, turn) {
+            // Readers see it when it is written.
+            return Ok(Appended { base, start, lsn });
+        }
+        state.tell_watchers(partition.id, &self.core, turn);
         let uncopied = state.uncopied();
-        let ask = uncopied >= COPY && !std::mem::replace(&mut state.copying, true);
+        let ask = uncopied >= self.core.topics.copy_bytes && !std::mem::replace(&mut state.copying, true);
         drop(state);
         if ask {
             self.core.log.copy(partition.id);
-        } else if self.core.tails.load(Ordering::Relaxed) > TAILS_MAX {
+        } else if self.core.tails.load(Ordering::Relaxed) > self.core.topics.tail_bytes {
             self.copy_all();
         }
         Ok(Appended { base, start, lsn })

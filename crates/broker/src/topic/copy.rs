@@ -1,12 +1,12 @@
 //! What is durable goes from memory into segments, by the copier's thread.
 
 use super::Partition;
-use super::append::TAILS_MAX;
 use super::partition::PartitionState;
 use super::segments::{Segment, name};
+use super::tail::Times;
 use crate::core::Core;
 use bytes::Bytes;
-use narumq_log::{Copy, CopyWrite};
+use narumq_log::{Copy, CopyWrite, WriteWay};
 use narumq_model::ObjectId;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +23,11 @@ impl PartitionState {
         if self.copied >= self.end { 0 } else { self.tail.end() - self.tail.pos(self.uncopied_from()) }
     }
 
+    /// Bytes that are in no segment and on the way to none.
+    pub(super) fn unplanned(&self) -> u64 {
+        if self.planned >= self.end { 0 } else { self.tail.end() - self.tail.pos(self.tail.find(self.planned)) }
+    }
+
     /// The place of the first batch that is in no segment.
     fn uncopied_from(&self) -> usize {
         if self.copied >= self.end { self.tail.count() } else { self.tail.find(self.copied) }
@@ -34,29 +39,29 @@ impl Partition {
     pub(crate) fn copy(&self, core: &Core) -> Option<Copy> {
         let policy = self.policy();
         let mut state = self.lock();
+        if state.cached.is_some() {
+            return self.copy_cached(&mut state);
+        }
         let from = state.uncopied_from();
         let durable = state.tail.undurable(core.promises.durable(core.log.durable()));
         let to = state.tail.fits(from, durable.max(from), COPY_MAX, true);
-        if state.deleted || from == to {
+        let hints = std::mem::take(&mut state.hints);
+        if state.deleted || from == to && hints.is_empty() {
             state.copying = false;
             return None;
         }
-        let mut copy = Copy::default();
+        let mut copy = Copy { writes: hints, ..Copy::default() };
         let mut at = from;
         while at < to {
-            let mut end = at;
             let (create, offset) = state.next_segment(at, policy.segment_bytes, policy.segment_ms, core);
-            let (mut bytes, mut max_time) = (0, i64::MIN);
-            while end < to && (end == at || offset + bytes + state.len_of(end) <= policy.segment_bytes) {
-                bytes += state.len_of(end);
-                let base = state.tail.batch(end).map_or(0, |batch| batch.base);
-                max_time = max_time.max(state.segments.take_time(base));
-                end += 1;
-            }
-            copy.writes.push(state.write(self.id, (create, offset), at, end, max_time));
+            let end = state.fits_segment((at, to), offset, policy.segment_bytes);
+            let index = state.index_write(self.id, offset, at, end);
+            copy.writes.push(state.write(self.id, (create, offset), at, end));
+            copy.writes.extend(index);
             at = end;
         }
         copy.through = state.tail.batch(to).map_or(state.end, |batch| batch.base);
+        state.planned = copy.through;
         Some(copy)
     }
 
@@ -68,6 +73,9 @@ impl Partition {
         }
         if synced {
             state.segments.synced(through);
+            if state.cached.is_some() {
+                state.tell_state(self, core, core.time());
+            }
             let emptied = state.held.remove_below(through);
             drop(state);
             if emptied {
@@ -75,11 +83,15 @@ impl Partition {
             }
             return;
         }
-        state.copied = state.copied.max(through);
-        state.segments.written(through);
         state.copying = false;
+        if state.cached.is_some() {
+            return;
+        }
+        state.copied = state.copied.max(through);
+        state.planned = state.planned.max(through);
+        state.segments.written(through);
         state.let_go(core);
-        if state.uncopied() >= KEPT / 2 {
+        if state.uncopied() >= core.topics.copy_bytes {
             state.copying = true;
             drop(state);
             core.log.copy(self.id);
@@ -88,12 +100,17 @@ impl Partition {
 }
 
 impl PartitionState {
+    /// Up to which place batches go into a segment that holds `offset` bytes: at least one.
+    pub(super) fn fits_segment(&self, (from, to): (usize, usize), offset: u64, segment_bytes: u64) -> usize {
+        self.tail.fits(from, to, segment_bytes.saturating_sub(offset), true)
+    }
+
     fn len_of(&self, at: usize) -> u64 {
         self.tail.pos(at + 1) - self.tail.pos(at)
     }
 
     /// Where the batch at place `at` goes: into a new segment, or behind what the last one holds.
-    fn next_segment(&mut self, at: usize, segment_bytes: u64, segment_ms: u64, core: &Core) -> (bool, u64) {
+    pub(super) fn next_segment(&mut self, at: usize, segment_bytes: u64, segment_ms: u64, core: &Core) -> (bool, u64) {
         let (len, now) = (self.len_of(at), core.time());
         if let Some(last) = self.segments.list.back()
             && last.bytes + len <= segment_bytes
@@ -101,37 +118,32 @@ impl PartitionState {
         {
             return (false, last.bytes);
         }
-        let base = self.tail.batch(at).map_or(self.end, |batch| batch.base);
-        self.segments.list.push_back(Segment { base, bytes: 0, max_time: i64::MIN, begun: now });
+        let (base, begun) = self.tail.batch(at).map_or((self.end, now), |batch| (batch.base, batch.times.arrived));
+        self.segments.list.push_back(Segment { base, bytes: 0, times: Times::NONE, begun });
         self.segments.last_block.clear();
+        self.segments.next_entry = 1;
         (true, 0)
     }
 
-    fn write(
-        &mut self,
-        id: ObjectId,
-        (create, offset): (bool, u64),
-        from: usize,
-        to: usize,
-        max_time: i64,
-    ) -> CopyWrite {
+    fn write(&mut self, id: ObjectId, (create, offset): (bool, u64), from: usize, to: usize) -> CopyWrite {
         let mut pieces: Vec<Bytes> = Vec::new();
         let (begin, end) = (self.tail.pos(from), self.tail.pos(to));
         self.tail.bytes(begin, end, &mut pieces);
         let before = std::mem::take(&mut self.segments.last_block);
         let rest = (offset + end - begin) % BLOCK;
         self.segments.last_block = last_bytes(&before, &pieces, rest as usize);
+        let times = self.tail.times(from, to);
         let base = self.segments.list.back_mut().map_or(0, |segment| {
             segment.bytes = offset + end - begin;
-            segment.max_time = segment.max_time.max(max_time);
+            segment.times = segment.times.max(times);
             segment.base
         });
-        CopyWrite { name: name(id, base), create, offset, before, pieces }
+        CopyWrite { name: name(id, base), way: WriteWay::Bulk, create, offset, before, pieces }
     }
 
     /// Lets go of copied batches: all but the newest, and these too when memory is short.
     pub(super) fn let_go(&mut self, core: &Core) {
-        let most = if core.tails.load(Ordering::Relaxed) > TAILS_MAX { 0 } else { KEPT };
+        let most = if core.tails.load(Ordering::Relaxed) > core.topics.tail_bytes { 0 } else { KEPT };
         let copied = self.uncopied_from();
         let keep_from = self.tail.pos(copied).saturating_sub(most).max(self.tail.begin());
         let mut at = 0;

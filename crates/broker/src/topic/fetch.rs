@@ -65,8 +65,8 @@ impl Broker {
         if state.deleted {
             return Err(FetchError::Deleted);
         }
-        let undurable = state.tail.undurable(self.durable());
-        let (high, pending) = state.tail.batch(undurable).map_or((state.end, Lsn(0)), |batch| (batch.base, batch.lsn));
+        let (undurable, high) = state.seen(self.durable());
+        let pending = state.tail.batch(undurable).map_or(Lsn(0), |batch| batch.lsn);
         let start = state.start;
         if offset < start || offset > high {
             return Err(FetchError::OutOfRange { start, high });

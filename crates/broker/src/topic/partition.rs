@@ -1,9 +1,12 @@
 //! A partition: what its lock guards, and the offsets that others ask for.
 
+use super::budget::Reads;
+use super::cached::Cached;
 use super::cold::Cold;
 use super::held::Held;
+use super::lookup::Search;
 use super::producers::Producers;
-use super::segments::{Segments, name as segment_name};
+use super::segments::{Segments, names};
 use super::tail::Tail;
 use crate::PartitionHandle;
 use crate::core::{Core, lock};
@@ -12,7 +15,7 @@ use crate::event::Event;
 use crate::parts::Parts;
 use crate::turn::Turn;
 use bytes::Bytes;
-use narumq_log::FileUse;
+use narumq_log::{CopyWrite, FileUse};
 use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, SessionId, TopicPolicy};
 use smallvec::SmallVec;
 use std::fmt;
@@ -26,6 +29,7 @@ pub(crate) struct Partition {
     pub(crate) durability: Durability,
     pub(crate) dialect: Arc<dyn Dialect>,
     policy: RwLock<Arc<TopicPolicy>>,
+    pub(super) reads: Reads,
     state: Mutex<PartitionState>,
 }
 
@@ -49,6 +53,10 @@ pub(crate) struct PartitionState {
     pub(super) segments: Segments,
     /// Batches below this offset lie in segments, and can be read there.
     pub(super) copied: u64,
+    /// Batches below this offset lie in segments, or are being written there.
+    pub(super) planned: u64,
+    /// The last entry that moved the first offset.
+    pub(super) trimmed: Lsn,
     /// A copy has been asked for, or is under way.
     pub(super) copying: bool,
     /// In which files of the log the batches lie that are not safe in segments yet.
@@ -59,6 +67,12 @@ pub(crate) struct PartitionState {
     /// Sessions that are to be told once when something is appended.
     pub(super) watchers: SmallVec<[SessionId; 2]>,
     pub(super) cold: Cold,
+    /// Searches by time that wait for the disk.
+    pub(super) searches: Vec<Search>,
+    /// What is to be written of indexes with the next copy.
+    pub(super) hints: Vec<CopyWrite>,
+    /// What is kept of a partition that promises the page cache.
+    pub(super) cached: Option<Cached>,
     /// Parts of the newest State.
     pub(super) parts: Parts,
 }
@@ -70,7 +84,10 @@ impl Partition {
         policy: Arc<TopicPolicy>,
         dialect: Arc<dyn Dialect>,
     ) -> Self {
-        Self { id, topic, number, durability, dialect, policy: RwLock::new(policy), state: Mutex::default() }
+        let (policy, reads) = (RwLock::new(policy), Reads::default());
+        let cached = (durability == Durability::Os).then(Cached::default);
+        let state = Mutex::new(PartitionState { cached, ..PartitionState::default() });
+        Self { id, topic, number, durability, dialect, policy, reads, state }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
@@ -86,11 +103,12 @@ impl Partition {
         let mut state = self.lock();
         state.deleted = true;
         state.tell_watchers(self.id, core, turn);
-        let names = state.segments.list.iter().map(|segment| segment_name(self.id, segment.base)).collect();
+        let names = state.segments.list.iter().flat_map(|segment| names(self.id, segment.base)).collect();
         core.log.remove_files(lsn, names);
         let emptied = state.held.remove_below(u64::MAX);
         *state = PartitionState { deleted: true, counted: state.counted, ..PartitionState::default() };
         state.count_memory(core);
+        self.count_reads(&state, core);
         drop(state);
         if emptied {
             core.log.look();
@@ -102,6 +120,9 @@ impl Partition {
         let mut state = self.lock();
         if !state.deleted {
             state.came(self, core, turn, of, bytes);
+            self.count_reads(&state, core);
+            drop(state);
+            core.let_go_of_reads();
         }
     }
 
@@ -119,6 +140,16 @@ impl PartitionState {
     /// The batches of file `from` within `spans` lie in `to` now.
     pub(crate) fn moved(&mut self, from: u64, to: &Arc<FileUse>, spans: &[SeqRange]) {
         self.held.moved(from, to, spans);
+    }
+
+    /// The place of the first batch that readers do not see, and its offset.
+    pub(super) fn seen(&self, durable: Lsn) -> (usize, u64) {
+        let place = match &self.cached {
+            None => self.tail.undurable(durable),
+            Some(cached) if cached.written < self.end => self.tail.find(cached.written),
+            Some(_) => self.tail.count(),
+        };
+        (place, self.tail.batch(place).map_or(self.end, |batch| batch.base))
     }
 
     /// Tells who watches that something is there, or was.
@@ -154,10 +185,8 @@ impl crate::Broker {
     /// The offsets of a partition; `None` if it has been deleted.
     pub fn offsets(&self, partition: &PartitionHandle) -> Option<Offsets> {
         let state = partition.0.lock();
-        let undurable = state.tail.undurable(self.durable());
-        let uncopied = state.tail.end() - state.tail.pos(state.tail.find(state.copied)).min(state.tail.end());
-        let high = state.tail.batch(undurable).map_or(state.end, |batch| batch.base);
-        let bytes = state.segments.bytes() + if state.copied < state.end { uncopied } else { 0 };
+        let (_, high) = state.seen(self.durable());
+        let bytes = state.segments.bytes() + state.unplanned();
         (!state.deleted).then_some(Offsets { start: state.start, high, end: state.end, bytes })
     }
 

@@ -96,6 +96,14 @@ impl Producers {
         self.0.retain(|_, producer| now.since(producer.written) < FORGOTTEN_AFTER);
     }
 
+    /// Forgets batches from this offset on: they have been lost.
+    pub(crate) fn cut(&mut self, end: u64) {
+        self.0.retain(|_, producer| {
+            producer.sent.retain(|sent| sent.base < end);
+            !producer.sent.is_empty()
+        });
+    }
+
     /// Writes all of them, ascending by id:
     /// `varint count, then varint each: id, epoch, written at, batches, (first, last, base) each`.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

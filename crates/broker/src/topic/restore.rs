@@ -2,8 +2,11 @@
 
 use super::Partition;
 use super::append::seq;
-use super::segments::{Segment, name, parse};
+use super::index::STEP;
+use super::partition::PartitionState;
+use super::segments::{Segment, name, names, parse, parse_index};
 use super::snapshot::Snapshot;
+use super::tail::Times;
 use crate::core::Core;
 use crate::dialect::BatchFacts;
 use bytes::Bytes;
@@ -14,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+/// A batch of the log: its bytes, the file it lies in, when it arrived.
+type Stored = (Bytes, Arc<FileUse>, Time);
+
 /// Bytes of a segment that are looked through at once, unless one batch is larger.
 const WINDOW: usize = 4 << 20;
 
@@ -21,7 +27,6 @@ const WINDOW: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Restoring {
     snapshot: Snapshot,
-    covered: Lsn,
     start: u64,
     /// Batches that an entry told, by sequence: the file each lies in.
     entries: BTreeMap<Seq, Arc<FileUse>>,
@@ -46,11 +51,10 @@ impl From<io::Error> for Broken {
 
 impl Restoring {
     /// A State. False if it cannot be read.
-    pub(crate) fn state(&mut self, lsn: Lsn, head: &Head<'_>) -> bool {
+    pub(crate) fn state(&mut self, head: &Head<'_>) -> bool {
         let Some(snapshot) = Snapshot::decode(head.entry.data) else { return false };
         self.start = self.start.max(snapshot.start);
         self.snapshot = snapshot;
-        self.covered = lsn;
         true
     }
 
@@ -66,47 +70,113 @@ impl Restoring {
 
     /// What lies below an offset has gone. False if the entry cannot be read.
     pub(crate) fn trimmed(&mut self, data: &[u8]) -> bool {
-        let start = varint::get(data, &mut 0);
-        self.start = self.start.max(start.unwrap_or(0));
-        start.is_some()
+        let mut at = 0;
+        let Some(start) = varint::get(data, &mut at) else { return false };
+        self.start = self.start.max(start);
+        let snapshot = Snapshot::decode(&data[at..]);
+        let read = snapshot.is_some();
+        self.snapshot = snapshot.unwrap_or_default();
+        read
     }
 
-    /// Brings the partition up. `files`: first offsets of the segment files that are there.
+    /// Brings the partition up. `files`: first offsets of the segment files that are there; the names of those that nobody wants
+    /// any more are returned.
     pub(crate) fn finish(
         self,
         partition: &Partition,
         core: &Core,
         files: &BTreeSet<u64>,
         now: Time,
-    ) -> Result<(), Broken> {
-        let Self { mut snapshot, start, entries, runs, .. } = self;
-        let begins: Vec<u64> = snapshot.segments.iter().skip(1).map(|s| s.base).chain([snapshot.safe]).collect();
-        let mut behind = begins.into_iter();
-        // What retention has dropped since the State was written may be gone.
-        snapshot.segments.retain(|segment| behind.next() > Some(start) || files.contains(&segment.base));
+    ) -> Result<Vec<String>, Broken> {
+        let Self { mut snapshot, start, entries, runs } = self;
+        snapshot.drop_below(start, files);
         if let Some(lost) = snapshot.segments.iter().find(|segment| !files.contains(&segment.base)) {
             return Err(Broken::Lost(lost.base));
         }
+        let last = entries.keys().copied().chain(runs.iter().map(|(.., last)| *last)).max();
         let mut comeback = Comeback { partition, log: &core.log, now, known: snapshot.end };
         {
             let mut state = partition.lock();
             state.start = start;
-            let first = files.first().copied().unwrap_or(0);
-            state.end = if snapshot.segments.is_empty() { first } else { snapshot.safe };
+            state.end = snapshot.safe;
             state.epochs = snapshot.epochs;
             state.producers = snapshot.producers;
             state.segments.list = snapshot.segments.into();
-            state.copied = state.end;
+            state.segments.safe.2 = snapshot.safe;
+            (state.copied, state.planned) = (state.end, state.end);
         }
         comeback.walk_segments(files)?;
         comeback.read_log(entries, runs)?;
         let mut state = partition.lock();
-        if state.end < snapshot.end {
+        if state.end < start {
+            state.jump(start);
+        }
+        let known = if state.cached.is_some() { 0 } else { snapshot.end };
+        if state.end < known || last.is_some_and(|last| last >= seq(state.end)) {
             return Err(Broken::Lost(state.end));
         }
-        state.end = state.end.max(state.start);
+        let next = state.planned;
+        state.drop_segments(partition, core, next);
         state.count_memory(core);
-        Ok(())
+        let gone = files.iter().filter(|base| state.segments.list.iter().all(|segment| segment.base != **base));
+        let gone: Vec<String> = gone.flat_map(|base| names(partition.id, *base)).collect();
+        if state.cached.is_some() {
+            state.cut();
+            // A segment of the same name may be made at any time.
+            remove_now(&core.log, &gone)?;
+            return Ok(Vec::new());
+        }
+        Ok(gone)
+    }
+}
+
+/// Removes files, those that are there.
+fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
+    for name in names {
+        match log.disk().remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if names.is_empty() { Ok(()) } else { log.disk().sync_names() }
+}
+
+impl Snapshot {
+    /// Leaves out segments that lie below `start`. Of the last one it is not known how far it goes, if its file is there.
+    fn drop_below(&mut self, start: u64, files: &BTreeSet<u64>) {
+        let ends: Vec<u64> = self.segments.iter().skip(1).map(|s| s.base).chain([self.safe]).collect();
+        let last = ends.len().saturating_sub(1);
+        let mut ends = ends.into_iter().enumerate();
+        self.segments.retain(|segment| {
+            let (at, end) = ends.next().unwrap_or_default();
+            end > start || at == last && files.contains(&segment.base)
+        });
+    }
+}
+
+impl PartitionState {
+    /// What lay behind the end has been lost, as may be where only the page cache is promised.
+    fn cut(&mut self) {
+        let end = self.end;
+        self.producers.cut(end);
+        self.epochs.retain(|(_, first)| *first < end);
+        if let Some(cached) = &mut self.cached {
+            cached.written = end;
+        }
+    }
+
+    /// All that is there lies below the first offset: the partition goes on at `base`.
+    fn jump(&mut self, base: u64) {
+        self.segments.list.clear();
+        self.segments.last_block.clear();
+        let count = self.tail.count();
+        self.tail.forget(count);
+        self.held.remove_below(u64::MAX);
+        (self.end, self.copied, self.planned) = (base, base, base);
+        if let Some(cached) = &mut self.cached {
+            cached.written = base;
+        }
+        self.segments.safe = (0, 0, base);
     }
 }
 
@@ -122,18 +192,26 @@ struct Comeback<'a> {
 impl Comeback<'_> {
     /// Takes, batch by batch, what was written to segments behind what the State says of them.
     fn walk_segments(&mut self, files: &BTreeSet<u64>) -> Result<(), Broken> {
-        let last = self.partition.lock().segments.list.back().map(|segment| (segment.base, segment.bytes));
-        let later = files.range(last.map_or(0, |(base, _)| base + 1)..).map(|base| (*base, 0));
+        let (last, end, start) = {
+            let state = self.partition.lock();
+            (state.segments.list.back().map(|segment| (segment.base, segment.bytes)), state.end, state.start)
+        };
+        let later = files.range(last.map_or(end, |(base, _)| base + 1)..).map(|base| (*base, 0));
         for (base, from) in last.into_iter().chain(later) {
-            {
+            if files.range(base + 1..).next().is_some_and(|next| *next <= start) {
+                // It lies below the first offset.
+                continue;
+            }
+            if last.is_none_or(|(of, _)| of != base) {
                 let mut state = self.partition.lock();
-                if from == 0 && base != state.end {
+                if base > state.end && base <= start {
+                    state.jump(base);
+                }
+                if base != state.end {
                     // What does not continue what is there was never told to anyone.
                     break;
                 }
-                if from == 0 && last.is_none_or(|(of, _)| of != base) {
-                    state.segments.list.push_back(Segment { base, bytes: 0, max_time: i64::MIN, begun: self.now });
-                }
+                state.segments.list.push_back(Segment { base, bytes: 0, times: Times::NONE, begun: self.now });
             }
             self.walk_segment(base, from)?;
         }
@@ -141,7 +219,7 @@ impl Comeback<'_> {
     }
 
     fn walk_segment(&mut self, base: u64, from: u64) -> Result<(), Broken> {
-        let file = self.log.disk().open_bulk(&name(self.partition.id, base), false)?;
+        let file = self.log.disk().open_cached(&name(self.partition.id, base), false)?;
         let (mut at, len) = (from, file.len()?);
         let mut window = WINDOW;
         while at < len {
@@ -155,12 +233,19 @@ impl Comeback<'_> {
             window = WINDOW.max(next);
         }
         // It may have been written and not synced.
+        let cached = self.partition.lock().cached.is_some();
+        if cached && at < len {
+            // What lies behind must not look like a batch to a later start.
+            file.truncate(at)?;
+        }
         file.sync()?;
         let block = at / 4096 * 4096;
         let last_block = read_exact_at(file.as_ref(), (at - block) as usize, block)?;
         let mut state = self.partition.lock();
-        state.copied = state.end;
+        (state.copied, state.planned) = (state.end, state.end);
         state.segments.safe = (base, at, state.end);
+        state.segments.readable = (base, at);
+        state.segments.next_entry = (at / STEP).max(1);
         state.segments.last_block = last_block;
         if let Some(segment) = state.segments.list.back_mut() {
             segment.bytes = at;
@@ -169,26 +254,29 @@ impl Comeback<'_> {
     }
 
     /// Takes whole batches that continue the partition; returns their bytes. With `held` they come from the log.
-    fn take(&mut self, bytes: &[u8], held: Option<&Arc<FileUse>>) -> usize {
+    fn take(&mut self, bytes: &[u8], held: Option<(&Arc<FileUse>, Time)>) -> usize {
         let dialect = &self.partition.dialect;
         let mut state = self.partition.lock();
         let mut at = 0;
         while let Some(BatchFacts { len, base, count, epoch, max_time, producer }) = dialect.batch(&bytes[at..]) {
-            if len > bytes.len() - at || base != state.end || !dialect.is_whole(&bytes[at..at + len]) {
+            let since = state.epochs.iter().rev().find(|(_, first)| *first <= base);
+            let earlier = since.is_some_and(|(since, _)| epoch < *since);
+            if len > bytes.len() - at || base != state.end || earlier || !dialect.is_whole(&bytes[at..at + len]) {
                 break;
             }
-            if let Some(file) = held {
-                state.tail.push(base, &bytes[at..at + len], |_| Lsn(0));
+            let arrived = held.map_or(self.now, |(_, arrived)| arrived);
+            let times = Times { latest: max_time, arrived };
+            if let Some((file, _)) = held {
+                state.tail.push((base, times), &bytes[at..at + len], |_| Lsn(0));
                 state.held.add(base, file.number(), || Some(file.clone()));
-                state.segments.note_time(base, max_time);
             } else if let Some(segment) = state.segments.list.back_mut() {
-                segment.max_time = segment.max_time.max(max_time);
+                segment.times = segment.times.max(times);
             }
             if state.epochs.last().is_none_or(|(last, _)| *last < epoch) {
                 state.epochs.push((epoch, base));
             }
             if let Some(run) = producer.filter(|_| base >= self.known) {
-                state.producers.note(run, count, base, Lsn(0), self.now);
+                state.producers.note(run, count, base, Lsn(0), arrived);
             }
             state.end = base + u64::from(count);
             at += len;
@@ -202,29 +290,34 @@ impl Comeback<'_> {
         entries: BTreeMap<Seq, Arc<FileUse>>,
         runs: Vec<(Arc<FileUse>, Seq, Seq)>,
     ) -> Result<(), Broken> {
-        let from = self.partition.lock().end;
+        let (from, start) = {
+            let state = self.partition.lock();
+            (state.end, state.start)
+        };
         let mut wanted: BTreeMap<u64, (Arc<FileUse>, Vec<SeqRange>)> = BTreeMap::new();
         let single = entries.into_iter().map(|(seq, file)| (file, seq, seq));
         for (file, first, last) in single.chain(runs).filter(|(.., last)| *last >= seq(from)) {
             let range = SeqRange { first: first.max(seq(from)), last };
             wanted.entry(file.number()).or_insert_with(|| (file, Vec::new())).1.push(range);
         }
-        let mut found: BTreeMap<Seq, (Bytes, Arc<FileUse>)> = BTreeMap::new();
+        let mut found: BTreeMap<Seq, Stored> = BTreeMap::new();
         for (file, mut ranges) in wanted.into_values() {
             ranges.sort_unstable();
             self.read_file(&file, ranges, &mut found)?;
         }
-        for (Seq(number), (bytes, file)) in found {
-            let (base, mut state) = (number - 1, self.partition.lock());
-            if base > state.end && state.end <= state.start && state.segments.list.is_empty() {
-                // What came before has been trimmed away, and its files may have gone.
-                let count = state.tail.count();
-                state.tail.forget(count);
-                state.held.remove_below(base);
-                (state.end, state.copied) = (base, base);
+        for (Seq(number), (bytes, file, arrived)) in found {
+            let base = number - 1;
+            {
+                let mut state = self.partition.lock();
+                if base > state.end && base <= start {
+                    // What came before has been trimmed away, and its files may have gone.
+                    state.jump(base);
+                }
+                if base < state.end {
+                    continue;
+                }
             }
-            drop(state);
-            if self.take(&bytes, Some(&file)) != bytes.len() {
+            if self.take(&bytes, Some((&file, arrived))) != bytes.len() {
                 return Err(Broken::Lost(self.partition.lock().end));
             }
         }
@@ -235,7 +328,7 @@ impl Comeback<'_> {
         &self,
         file: &Arc<FileUse>,
         mut wanted: Vec<SeqRange>,
-        found: &mut BTreeMap<Seq, (Bytes, Arc<FileUse>)>,
+        found: &mut BTreeMap<Seq, Stored>,
     ) -> Result<(), Broken> {
         let mut walk = Walk::default();
         while !wanted.is_empty() {
@@ -246,7 +339,7 @@ impl Comeback<'_> {
             if let Some(error) = read.error {
                 return Err(Broken::Io(io::Error::other(error)));
             }
-            let bodies = read.messages.into_iter().filter_map(|m| Some((m.seq, (m.body?, file.clone()))));
+            let bodies = read.messages.into_iter().filter_map(|m| Some((m.seq, (m.body?, file.clone(), m.time))));
             found.extend(bodies);
             let Some(through) = read.through else { break };
             walk = read.walk;
@@ -256,11 +349,17 @@ impl Comeback<'_> {
     }
 }
 
-/// The segment files that are there, by partition.
-pub(crate) fn segment_files(log: &Log) -> io::Result<BTreeMap<ObjectId, BTreeSet<u64>>> {
-    let mut files: BTreeMap<ObjectId, BTreeSet<u64>> = BTreeMap::new();
-    for (partition, base) in log.disk().list()?.iter().filter_map(|name| parse(name)) {
+/// First offsets of the segments that are there, by partition.
+pub(crate) type SegmentFiles = BTreeMap<ObjectId, BTreeSet<u64>>;
+
+/// The segment files that are there, and names of indexes without a segment.
+pub(crate) fn segment_files(log: &Log) -> io::Result<(SegmentFiles, Vec<String>)> {
+    let mut files = SegmentFiles::new();
+    let names = log.disk().list()?;
+    for (partition, base) in names.iter().filter_map(|name| parse(name)) {
         files.entry(partition).or_default().insert(base);
     }
-    Ok(files)
+    let there = |(partition, base)| files.get(&partition).is_some_and(|bases| bases.contains(&base));
+    let alone = names.iter().filter(|name| parse_index(name).is_some_and(|of| !there(of))).cloned().collect();
+    Ok((files, alone))
 }

@@ -3,9 +3,12 @@
 //! ```text
 //! 000000000000002a-00000000000003e8.segment     partition 42, from offset 1000 on
 //! [batch][batch][batch]…[zeros up to a multiple of 4 KiB]
+//! 000000000000002a-00000000000003e8.index       where in it batches begin: see `index.rs`
 //! ```
 
+use super::tail::Times;
 use narumq_model::{ObjectId, Time};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 /// One segment.
@@ -15,8 +18,8 @@ pub(crate) struct Segment {
     pub(crate) base: u64,
     /// Bytes of its batches.
     pub(crate) bytes: u64,
-    /// Latest time of a record in it, in milliseconds since the Unix epoch.
-    pub(crate) max_time: i64,
+    /// The times of what lies in it.
+    pub(crate) times: Times,
     /// When it was begun.
     pub(crate) begun: Time,
 }
@@ -27,12 +30,14 @@ pub(crate) struct Segments {
     pub(crate) list: VecDeque<Segment>,
     /// What the last one's last, unfinished block holds.
     pub(crate) last_block: Vec<u8>,
+    /// The next place of the last one that its index tells, in steps.
+    pub(crate) next_entry: u64,
+    /// Up to where all is written: segment, bytes of it. What lies behind is being written, and must not be read.
+    pub(crate) readable: (u64, u64),
     /// Where the end was after each copy that is not synced yet: offset, segment, bytes of it.
     unsynced: VecDeque<(u64, u64, u64)>,
     /// Up to where all is synced: segment, bytes of it, the offset behind them.
     pub(crate) safe: (u64, u64, u64),
-    /// Latest record times of batches that are in no segment yet, with their offsets.
-    pub(crate) times: VecDeque<(u64, i64)>,
 }
 
 /// The name of a segment's file.
@@ -40,9 +45,28 @@ pub(crate) fn name(partition: ObjectId, base: u64) -> String {
     format!("{:016x}-{base:016x}.segment", partition.0)
 }
 
+/// The name of the index beside it.
+pub(crate) fn index_name(partition: ObjectId, base: u64) -> String {
+    format!("{:016x}-{base:016x}.index", partition.0)
+}
+
+/// The names of both.
+pub(crate) fn names(partition: ObjectId, base: u64) -> [String; 2] {
+    [name(partition, base), index_name(partition, base)]
+}
+
 /// Partition and first offset of a segment's file.
 pub(crate) fn parse(name: &str) -> Option<(ObjectId, u64)> {
-    let (partition, base) = name.strip_suffix(".segment")?.split_once('-')?;
+    parse_stem(name.strip_suffix(".segment")?)
+}
+
+/// Partition and first offset of an index.
+pub(crate) fn parse_index(name: &str) -> Option<(ObjectId, u64)> {
+    parse_stem(name.strip_suffix(".index")?)
+}
+
+fn parse_stem(stem: &str) -> Option<(ObjectId, u64)> {
+    let (partition, base) = stem.split_once('-')?;
     let number = |digits: &str| u64::from_str_radix(digits, 16).ok().filter(|n| digits == format!("{n:016x}"));
     Some((ObjectId(number(partition)?), number(base)?))
 }
@@ -61,7 +85,17 @@ impl Segments {
     /// A copy up to this offset has been written.
     pub(crate) fn written(&mut self, through: u64) {
         if let Some(last) = self.list.back() {
+            self.readable = (last.base, last.bytes);
             self.unsynced.push_back((through, last.base, last.bytes));
+        }
+    }
+
+    /// Bytes of a segment that can be read.
+    pub(crate) fn readable(&self, segment: &Segment) -> u64 {
+        match segment.base.cmp(&self.readable.0) {
+            Ordering::Less => segment.bytes,
+            Ordering::Equal => self.readable.1,
+            Ordering::Greater => 0,
         }
     }
 
@@ -70,21 +104,6 @@ impl Segments {
         while let Some((offset, base, bytes)) = self.unsynced.pop_front_if(|(offset, ..)| *offset <= through) {
             self.safe = (base, bytes, offset);
         }
-    }
-
-    /// Notes the latest record time of a batch that is in no segment yet.
-    pub(crate) fn note_time(&mut self, base: u64, max_time: i64) {
-        self.times.push_back((base, max_time));
-    }
-
-    /// Takes the record time of this batch, which goes into a segment.
-    pub(crate) fn take_time(&mut self, base: u64) -> i64 {
-        while let Some((of, time)) = self.times.pop_front() {
-            if of == base {
-                return time;
-            }
-        }
-        i64::MIN
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! root:     u8 kind and version = 0x11 | varint start | varint end | varint count, (varint epoch, varint first offset) each |
 //!           varint count, segments | varint offset behind them | producers
-//! segment:  varint base | varint bytes | varint latest record time (zigzag) | varint begun
+//! segment:  varint base | varint bytes | varint latest record time (zigzag) | varint begun | varint last arrival
 //! ```
 //! Of the segments only what is synced stands in it: what was written to them behind that is found there again.
 
@@ -11,6 +11,7 @@ use super::Partition;
 use super::partition::PartitionState;
 use super::producers::Producers;
 use super::segments::Segment;
+use super::tail::Times;
 use crate::codec::Reader;
 use crate::core::Core;
 use crate::parts::state_of;
@@ -52,12 +53,9 @@ impl Snapshot {
             end: reader.number()?,
             epochs: reader.list(|r| Some((u32::try_from(r.number()?).ok()?, r.number()?)))?,
             segments: reader.list(|r| {
-                Some(Segment {
-                    base: r.number()?,
-                    bytes: r.number()?,
-                    max_time: unzigzag(r.number()?),
-                    begun: Time(r.number()?),
-                })
+                let (base, bytes, latest) = (r.number()?, r.number()?, unzigzag(r.number()?));
+                let (begun, arrived) = (Time(r.number()?), Time(r.number()?));
+                Some(Segment { base, bytes, times: Times { latest, arrived }, begun })
             })?,
             safe: reader.number()?,
             producers: Producers::decode(&mut reader)?,
@@ -66,34 +64,34 @@ impl Snapshot {
 }
 
 impl PartitionState {
-    fn encode(&self) -> Vec<u8> {
-        let mut out = vec![STATE];
-        varint::put(&mut out, self.start);
-        varint::put(&mut out, self.end);
-        varint::put(&mut out, self.epochs.len() as u64);
+    /// Writes a root behind what `out` holds.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.push(STATE);
+        varint::put(out, self.start);
+        varint::put(out, self.end);
+        varint::put(out, self.epochs.len() as u64);
         for (epoch, first) in &self.epochs {
-            varint::put(&mut out, (*epoch).into());
-            varint::put(&mut out, *first);
+            varint::put(out, (*epoch).into());
+            varint::put(out, *first);
         }
         let (safe, safe_bytes, safe_offset) = self.segments.safe;
         let synced: Vec<&Segment> =
             self.segments.list.iter().filter(|s| s.base <= safe && (s.base < safe || safe_bytes > 0)).collect();
-        varint::put(&mut out, synced.len() as u64);
+        varint::put(out, synced.len() as u64);
         for segment in synced {
             let bytes = if segment.base == safe { safe_bytes } else { segment.bytes };
-            [segment.base, bytes, zigzag(segment.max_time), segment.begun.0]
-                .iter()
-                .for_each(|n| varint::put(&mut out, *n));
+            let Times { latest, arrived } = segment.times;
+            [segment.base, bytes, zigzag(latest), segment.begun.0, arrived.0].iter().for_each(|n| varint::put(out, *n));
         }
-        varint::put(&mut out, safe_offset);
-        self.producers.encode(&mut out);
-        out
+        varint::put(out, safe_offset);
+        self.producers.encode(out);
     }
 
     /// Appends the partition's State to the log, parts from before `from` anew; the partition's lock is held.
     pub(crate) fn checkpoint(&mut self, partition: &Partition, core: &Core, now: Time, from: Lsn) {
         self.producers.forget(now);
-        let root = self.encode();
+        let mut root = Vec::new();
+        self.encode(&mut root);
         self.parts.write(&core.log, &state_of(partition.id, now), from, &root, &[]);
     }
 }
@@ -105,10 +103,12 @@ mod tests {
     #[test]
     fn a_state_comes_back_with_what_is_synced() {
         let mut state = PartitionState { start: 5, end: 900, epochs: vec![(1, 0), (4, 70)], ..Default::default() };
-        let segment = |base, bytes| Segment { base, bytes, max_time: -1, begun: Time(9) };
+        let segment =
+            |base, bytes| Segment { base, bytes, times: Times { latest: -1, arrived: Time(11) }, begun: Time(9) };
         state.segments.list.extend([segment(0, 100), segment(50, 4_000), segment(90, 7)]);
         state.segments.safe = (50, 3_000, 80);
-        let data = state.encode();
+        let mut data = Vec::new();
+        state.encode(&mut data);
         let back = Snapshot::decode(&data).expect("it was written");
         assert_eq!((back.start, back.end, back.epochs, back.safe), (5, 900, vec![(1, 0), (4, 70)], 80));
         assert_eq!(back.segments, [segment(0, 100), segment(50, 3_000)]);

@@ -8,7 +8,7 @@
 //! a copy: the room behind it is filled on. Blocks grow with the partition, so that many small ones cost little.
 
 use bytes::{Bytes, BytesMut};
-use narumq_model::Lsn;
+use narumq_model::{Lsn, Time};
 use std::collections::VecDeque;
 
 /// A batch in memory.
@@ -20,6 +20,27 @@ pub(super) struct BatchAt {
     pub(super) pos: u64,
     /// Its entry in the log; `Lsn(0)` if it was read from the disk.
     pub(super) lsn: Lsn,
+    /// Its times.
+    pub(super) times: Times,
+}
+
+/// When records were written and when they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// Latest time of a record, in milliseconds since the Unix epoch.
+    pub(crate) latest: i64,
+    /// When the last one arrived.
+    pub(crate) arrived: Time,
+}
+
+impl Times {
+    /// Before all times.
+    pub(crate) const NONE: Self = Self { latest: i64::MIN, arrived: Time(0) };
+
+    /// The times of both together.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { latest: self.latest.max(other.latest), arrived: self.arrived.max(other.arrived) }
+    }
 }
 
 #[derive(Debug)]
@@ -64,7 +85,12 @@ impl Tail {
     }
 
     /// Appends a batch. `enter` sees the bytes where they lie and may change them; it returns the batch's entry in the log.
-    pub(super) fn push(&mut self, base: u64, batch: &[u8], enter: impl FnOnce(&mut [u8]) -> Lsn) -> Lsn {
+    pub(super) fn push(
+        &mut self,
+        (base, times): (u64, Times),
+        batch: &[u8],
+        enter: impl FnOnce(&mut [u8]) -> Lsn,
+    ) -> Lsn {
         if self.open.capacity() - self.open.len() < batch.len() {
             self.freeze(self.end());
             self.block = (2 * self.block).clamp(BLOCK_MIN, BLOCK_MAX);
@@ -73,7 +99,7 @@ impl Tail {
         let (pos, at) = (self.end(), self.open.len());
         self.open.extend_from_slice(batch);
         let lsn = enter(&mut self.open[at..]);
-        self.batches.push_back(BatchAt { base, pos, lsn });
+        self.batches.push_back(BatchAt { base, pos, lsn, times });
         lsn
     }
 
@@ -103,6 +129,16 @@ impl Tail {
     /// A batch by place.
     pub(super) fn batch(&self, at: usize) -> Option<&BatchAt> {
         self.batches.get(at)
+    }
+
+    /// The batches from place `from` on.
+    pub(super) fn batches(&self, from: usize) -> impl Iterator<Item = &BatchAt> {
+        self.batches.range(from.min(self.batches.len())..)
+    }
+
+    /// The times of the batches between two places together.
+    pub(super) fn times(&self, from: usize, to: usize) -> Times {
+        self.batches(from).take(to.saturating_sub(from)).fold(Times::NONE, |times, batch| times.max(batch.times))
     }
 
     /// How many batches are in memory.
@@ -173,7 +209,7 @@ mod tests {
         let mut bytes = Vec::new();
         for n in 0..2_000u64 {
             let batch = vec![n as u8; 1 + (n as usize * 37) % 300];
-            tail.push(n * 3, &batch, |_| Lsn(n));
+            tail.push((n * 3, Times::NONE), &batch, |_| Lsn(n));
             bytes.extend(batch);
             if n % 7 == 0 {
                 let from = tail.pos(tail.find(n * 2));
@@ -195,7 +231,7 @@ mod tests {
     #[test]
     fn as_many_whole_batches_as_fit() {
         let mut tail = Tail::default();
-        (0..10).for_each(|n| _ = tail.push(n, &[0; 100], |_| Lsn(n)));
+        (0..10).for_each(|n| _ = tail.push((n, Times::NONE), &[0; 100], |_| Lsn(n)));
         assert_eq!(tail.fits(2, 10, 350, true), 5);
         assert_eq!(tail.fits(2, 4, 350, true), 4);
         assert_eq!((tail.fits(2, 10, 99, true), tail.fits(2, 10, 99, false)), (3, 2));

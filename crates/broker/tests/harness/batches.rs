@@ -4,8 +4,13 @@
 //! u32 length | u64 base | u32 epoch | u32 count | i64 latest time | u64 producer + 1 | u16 epoch | u32 sequence | u32 sum | bytes
 //! ```
 
-use narumq_broker::{Batch, BatchFacts, Dialect, Dialects, ProducerRun, TopicSpec};
-use narumq_model::{FormatId, TopicPolicy};
+use super::{Rig, session, small};
+use narumq_broker::{
+    AppendError, Appended, Batch, BatchFacts, Dialect, Dialects, FetchError, Fetched, PartitionHandle, ProducerRun,
+    TopicSpec,
+};
+use narumq_log::disk::faulty::FaultyDisk;
+use narumq_model::{FormatId, Time, TopicPolicy};
 use std::sync::Arc;
 
 /// The format's id.
@@ -60,15 +65,25 @@ pub fn dialects() -> Dialects {
     dialects
 }
 
-/// A batch of `count` records of which the bytes tell `id`.
+/// A batch of `count` records of which the bytes tell `id`, which is its time, too.
 pub fn bytes(id: u64, count: u32, len: usize, producer: Option<ProducerRun>) -> Vec<u8> {
+    full((id, id as i64), count, len, producer)
+}
+
+/// The same without a producer, at this time.
+pub fn timed(id: u64, count: u32, len: usize, time: i64) -> Vec<u8> {
+    full((id, time), count, len, None)
+}
+
+/// The same at this time.
+pub fn full((id, time): (u64, i64), count: u32, len: usize, producer: Option<ProducerRun>) -> Vec<u8> {
     let mut body: Vec<u8> = (0..len.max(8)).map(|n| (n as u64 * 31 + id) as u8).collect();
     body[..8].copy_from_slice(&id.to_le_bytes());
     let mut out = Vec::new();
     out.extend_from_slice(&((HEADER + body.len()) as u32).to_le_bytes());
     out.extend_from_slice(&[0; 12]);
     out.extend_from_slice(&count.to_le_bytes());
-    out.extend_from_slice(&(id as i64).to_le_bytes());
+    out.extend_from_slice(&time.to_le_bytes());
     out.extend_from_slice(&producer.map_or(0, |p| p.id + 1).to_le_bytes());
     out.extend_from_slice(&producer.map_or(0, |p| p.epoch).to_le_bytes());
     out.extend_from_slice(&producer.map_or(0, |p| p.first).to_le_bytes());
@@ -106,5 +121,57 @@ pub fn topic(name: &str, partitions: u32, policy: TopicPolicy) -> TopicSpec {
         durability: None,
         policy,
         settings: Vec::new(),
+    }
+}
+
+/// A broker over this disk.
+pub fn open(disk: &FaultyDisk) -> Rig {
+    Rig::open(Arc::new(disk.clone()), small(), Time(1_000))
+}
+
+/// Makes a topic.
+pub fn create(rig: &mut Rig, name: &str, partitions: u32, policy: TopicPolicy) {
+    create_spec(rig, topic(name, partitions, policy));
+}
+
+/// Makes this topic.
+pub fn create_spec(rig: &mut Rig, spec: TopicSpec) {
+    let (_, lsn) = rig.turn(|rig, turn| rig.broker.create_topic(&rig.vhost, spec, turn)).expect("it is new");
+    rig.durable(lsn);
+}
+
+/// A partition by topic and number.
+pub fn partition(rig: &Rig, name: &str, number: u32) -> PartitionHandle {
+    rig.broker.topic(&rig.vhost, name).and_then(|t| t.partition(number)).expect("it is there")
+}
+
+/// Appends one batch.
+pub fn append(rig: &mut Rig, to: &PartitionHandle, bytes: &[u8]) -> Result<Appended, AppendError> {
+    rig.turn(|rig, turn| rig.broker.append(to, batch(bytes), turn))
+}
+
+/// Batches from `offset` on, waiting for the disk if need be.
+pub fn fetch(rig: &mut Rig, from: &PartitionHandle, offset: u64, max: u64) -> Result<Fetched, FetchError> {
+    loop {
+        let fetched = rig.turn(|rig, turn| rig.broker.fetch(from, (offset, max, true), session(1), turn))?;
+        if !fetched.reading {
+            return Ok(fetched);
+        }
+        rig.wait("a piece is read", |rig| rig.broker.reading() == 0);
+    }
+}
+
+/// All batches from `offset` on, `max` bytes at a time.
+pub fn drain(rig: &mut Rig, from: &PartitionHandle, mut offset: u64, max: u64) -> Vec<(u64, u32, u64)> {
+    let mut all = Vec::new();
+    loop {
+        let fetched = fetch(rig, from, offset, max).expect("it can be read");
+        if fetched.is_empty() {
+            assert_eq!(offset, fetched.high);
+            return all;
+        }
+        let batches = read(&fetched.bytes.concat());
+        all.extend(batches.iter().copied());
+        offset = batches.last().map_or(offset, |(base, count, _)| base + u64::from(*count));
     }
 }

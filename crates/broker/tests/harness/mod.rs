@@ -64,6 +64,7 @@ impl Rig {
             durability: Default::default(),
             given_exchanges: vec![],
             headers_of: None,
+            topics: topics(),
             dialects: batches::dialects(),
             groups: Default::default(),
             default_vhost: "/".into(),

@@ -1,7 +1,7 @@
 //! What brokers, queues, consumers and messages of the tests are made with.
 
 use bytes::Bytes;
-use narumq_broker::{ConsumerSpec, Credit, ExchangeSpec};
+use narumq_broker::{ConsumerSpec, Credit, ExchangeSpec, TopicSettings};
 use narumq_log::Options;
 use narumq_model::{
     BindingDefinition, Destination, ExchangeKind, FormatId, HeaderMatch, Headers, Message, MessageBuilder,
@@ -109,4 +109,9 @@ pub fn id_of(message: &Message) -> u64 {
 /// A policy that sends the dead to `exchange`.
 pub fn buries(exchange: &str) -> QueuePolicy {
     QueuePolicy { dead_letter_exchange: Some(Name::from(exchange)), ..QueuePolicy::default() }
+}
+
+/// Settings of topics under which little memory is much.
+pub fn topics() -> TopicSettings {
+    TopicSettings { check_ms: 1_000, copy_bytes: 16 << 10, tail_bytes: 1 << 20, read_bytes: 4 << 20 }
 }

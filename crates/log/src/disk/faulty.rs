@@ -37,7 +37,16 @@ pub struct FaultyDisk {
 struct Content {
     durable: Vec<u8>,
     current: Vec<u8>,
-    pending: Vec<(u64, Vec<u8>)>,
+    pending: Vec<Change>,
+}
+
+/// A change of a file that is not synced.
+#[derive(Debug)]
+enum Change {
+    /// These bytes at this offset.
+    Write(u64, Vec<u8>),
+    /// Cut off, or filled up with zeros.
+    Truncate(u64),
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +102,15 @@ impl FaultyDisk {
             let mut order: Vec<usize> = (0..content.pending.len()).collect();
             (1..order.len()).rev().for_each(|i| order.swap(i, (next() % (i as u64 + 1)) as usize));
             for i in order {
-                let (offset, write) = &content.pending[i];
+                let (offset, write) = match &content.pending[i] {
+                    Change::Write(offset, write) => (offset, write),
+                    Change::Truncate(len) => {
+                        if next() % 2 == 0 {
+                            bytes.resize(*len as usize, 0);
+                        }
+                        continue;
+                    }
+                };
                 let sectors = write.len().div_ceil(SECTOR) as u64;
                 match next() % 4 {
                     0 => {}

@@ -97,6 +97,11 @@ impl Disk for FileDisk {
         Ok(Arc::new(OsFile { reads, writes, synced: false }))
     }
 
+    fn open_cached(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
+        let reads = fs::OpenOptions::new().read(true).write(true).create_new(create).open(self.root.join(name))?;
+        Ok(Arc::new(OsFile { reads, writes: None, synced: false }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.root.join(from), self.root.join(to))
     }
@@ -155,6 +160,10 @@ impl File for OsFile {
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         self.writes.as_ref().unwrap_or(&self.reads).write_all_at(buf, offset)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.reads.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -84,6 +84,11 @@ impl File for MemoryFile {
         Ok(())
     }
 
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        locked(&self.0).resize(len as usize, 0);
+        Ok(())
+    }
+
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }

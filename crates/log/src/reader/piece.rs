@@ -19,9 +19,17 @@ pub struct PieceRead {
     pub name: String,
     /// Where the piece begins.
     pub offset: u64,
-    /// How long it is.
+    /// How long it is. [`PieceRead::ALL`]: up to the end of the file, which is a small one.
     pub len: usize,
 }
+
+impl PieceRead {
+    /// All that is there.
+    pub const ALL: usize = usize::MAX;
+}
+
+/// Bytes of a file read as a whole, at most.
+const SMALL: u64 = 16 << 20;
 
 /// Files whose pieces were read last.
 #[derive(Default)]
@@ -33,8 +41,18 @@ const OPEN_MAX: usize = 16;
 impl OpenFiles {
     /// Reads a piece.
     pub(super) fn read(&mut self, shared: &Shared, read: &PieceRead) -> io::Result<Bytes> {
+        if read.len == PieceRead::ALL {
+            let file = shared.files.disk.open_cached(&read.name, false)?;
+            let len = file.len()?.saturating_sub(read.offset).min(SMALL);
+            return read_exact_at(file.as_ref(), len as usize, read.offset).map(Bytes::from);
+        }
         let file = self.file(shared, &read.name)?;
         read_exact_at(file.as_ref(), read.len, read.offset).map(Bytes::from)
+    }
+
+    /// Closes these files.
+    pub(super) fn close(&mut self, names: &[String]) {
+        self.0.retain(|(of, _)| !names.contains(of));
     }
 
     fn file(&mut self, shared: &Shared, name: &str) -> io::Result<Arc<dyn File>> {

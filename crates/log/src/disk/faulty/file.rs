@@ -1,6 +1,6 @@
 //! One file of a disk that fails.
 
-use super::{FaultyDisk, apply};
+use super::{Change, FaultyDisk, apply};
 use crate::disk::File;
 use std::io;
 
@@ -35,7 +35,7 @@ impl File for FaultyFile {
         if let Err(error) = operation {
             // The write under way when the power goes may have reached the disk in part.
             if !was_off {
-                state.contents[self.at].pending.push((offset, buf.to_vec()));
+                state.contents[self.at].pending.push(Change::Write(offset, buf.to_vec()));
             }
             return Err(error);
         }
@@ -48,7 +48,16 @@ impl File for FaultyFile {
         }
         let content = &mut state.contents[self.at];
         apply(&mut content.current, offset, buf);
-        content.pending.push((offset, buf.to_vec()));
+        content.pending.push(Change::Write(offset, buf.to_vec()));
+        Ok(())
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let mut state = self.disk.locked();
+        state.operate()?;
+        let content = &mut state.contents[self.at];
+        content.current.resize(len as usize, 0);
+        content.pending.push(Change::Truncate(len));
         Ok(())
     }
 
@@ -67,8 +76,11 @@ impl File for FaultyFile {
                 content.pending.clear();
                 return Err(io::Error::from_raw_os_error(5));
             }
-            for (offset, write) in std::mem::take(&mut content.pending) {
-                apply(&mut content.durable, offset, &write);
+            for change in std::mem::take(&mut content.pending) {
+                match change {
+                    Change::Write(offset, write) => apply(&mut content.durable, offset, &write),
+                    Change::Truncate(len) => content.durable.resize(len as usize, 0),
+                }
             }
             return Ok(());
         }

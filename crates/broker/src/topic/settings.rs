@@ -1,0 +1,22 @@
+//! The settings of all topics together.
+
+/// What all topics share.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicSettings {
+    /// How often it is looked for segments that are too old or too many, in milliseconds.
+    pub check_ms: u64,
+    /// Bytes of one partition that lie in no segment at which they are copied into one.
+    pub copy_bytes: u64,
+    /// Memory of the newest batches of all partitions at which they are copied, and copied ones are let go, in bytes. Whoever
+    /// appends is held back at twice as much.
+    pub tail_bytes: u64,
+    /// Memory of what was read of segments, in bytes: what was used longest ago goes.
+    pub read_bytes: u64,
+}
+
+impl Default for TopicSettings {
+    /// Every five minutes, 1 MiB, and 64 MiB each.
+    fn default() -> Self {
+        Self { check_ms: 5 * 60 * 1000, copy_bytes: 1 << 20, tail_bytes: 64 << 20, read_bytes: 64 << 20 }
+    }
+}
