@@ -6,7 +6,7 @@ use crate::event::Mailboxes;
 use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
-use crate::topic::{OpenSegments, Partition, ReadMemory, TopicSettings};
+use crate::topic::{OpenSegments, Partition, PartitionSettings, ReadMemory};
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
@@ -29,7 +29,7 @@ pub(crate) struct Core {
     pub(crate) queues: RwLock<HashMap<ObjectId, Arc<Queue>, RandomState>>,
     partitions: RwLock<HashMap<ObjectId, Arc<Partition>, RandomState>>,
     groups: RwLock<HashMap<ObjectId, Arc<Coordinated>, RandomState>>,
-    pub(crate) topics: TopicSettings,
+    pub(crate) topics: PartitionSettings,
     /// A look at all partitions is armed.
     pub(crate) looks: AtomicBool,
     /// Memory of the batches that all partitions keep, in bytes.
@@ -55,7 +55,7 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn new(log: Arc<Log>, workers: u16, topics: TopicSettings) -> Self {
+    pub(crate) fn new(log: Arc<Log>, workers: u16, topics: PartitionSettings) -> Self {
         Self {
             log,
             mailboxes: Mailboxes::new(workers),

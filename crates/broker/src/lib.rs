@@ -54,7 +54,7 @@ pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
-pub use topic::{Lookup, TopicSettings, TrimError};
+pub use topic::{Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
 

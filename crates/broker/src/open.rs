@@ -10,7 +10,7 @@ use crate::declare::exchanges::ExchangeSpec;
 use crate::dialect::Dialects;
 use crate::event::Event;
 use crate::group::GroupSettings;
-use crate::topic::TopicSettings;
+use crate::topic::PartitionSettings;
 use crate::turn::Turn;
 use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
@@ -35,7 +35,7 @@ pub struct Settings {
     /// Exchanges that every vhost has from the beginning; the doors name them.
     pub given_exchanges: Vec<ExchangeSpec>,
     /// The settings of topics.
-    pub topics: TopicSettings,
+    pub topics: PartitionSettings,
     /// How the core reads the batches of each format.
     pub dialects: Dialects,
     /// The settings of groups.
@@ -60,7 +60,7 @@ impl Default for Settings {
             headers_of: None,
             dialects: Dialects::default(),
             groups: Arc::default(),
-            topics: TopicSettings::default(),
+            topics: PartitionSettings::default(),
             default_vhost: "/".into(),
             salt: [0; 4],
         }

@@ -31,7 +31,7 @@ pub use partition::Offsets;
 pub(crate) use partition::Partition;
 pub(crate) use retention::ALL_PARTITIONS;
 pub(crate) use segments::names as segment_names;
-pub use settings::TopicSettings;
+pub use settings::PartitionSettings;
 pub(crate) use snapshot::STATE;
 pub use trim::TrimError;
 

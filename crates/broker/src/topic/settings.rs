@@ -1,8 +1,8 @@
-//! The settings of all topics together.
+//! The settings of all partitions together.
 
-/// What all topics share.
+/// What all partitions share.
 #[derive(Clone, Copy, Debug)]
-pub struct TopicSettings {
+pub struct PartitionSettings {
     /// How often it is looked for segments that are too old or too many, in milliseconds.
     pub check_ms: u64,
     /// Bytes of one partition that lie in no segment at which they are copied into one.
@@ -14,7 +14,7 @@ pub struct TopicSettings {
     pub read_bytes: u64,
 }
 
-impl Default for TopicSettings {
+impl Default for PartitionSettings {
     /// Every five minutes, 1 MiB, and 64 MiB each.
     fn default() -> Self {
         Self { check_ms: 5 * 60 * 1000, copy_bytes: 1 << 20, tail_bytes: 64 << 20, read_bytes: 64 << 20 }

@@ -1,7 +1,7 @@
 //! What brokers, queues, consumers and messages of the tests are made with.
 
 use bytes::Bytes;
-use narumq_broker::{ConsumerSpec, Credit, ExchangeSpec, TopicSettings};
+use narumq_broker::{ConsumerSpec, Credit, ExchangeSpec, PartitionSettings};
 use narumq_log::Options;
 use narumq_model::{
     BindingDefinition, Destination, ExchangeKind, FormatId, HeaderMatch, Headers, Message, MessageBuilder,
@@ -112,6 +112,6 @@ pub fn buries(exchange: &str) -> QueuePolicy {
 }
 
 /// Settings of topics under which little memory is much.
-pub fn topics() -> TopicSettings {
-    TopicSettings { check_ms: 1_000, copy_bytes: 16 << 10, tail_bytes: 1 << 20, read_bytes: 4 << 20 }
+pub fn topics() -> PartitionSettings {
+    PartitionSettings { check_ms: 1_000, copy_bytes: 16 << 10, tail_bytes: 1 << 20, read_bytes: 4 << 20 }
 }
