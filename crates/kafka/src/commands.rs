@@ -8,7 +8,7 @@ pub(crate) mod fetch;
 mod group_admin;
 pub(crate) mod groups;
 mod metadata;
-mod offsets;
+pub(crate) mod offsets;
 mod produce;
 mod topics;
 
@@ -17,6 +17,7 @@ use crate::link::{Call, Link};
 use fetch::Fetching;
 use groups::Waiting;
 use narumq_door::Context;
+use offsets::Searching;
 
 /// A request that is answered later; those behind it wait, too.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) enum Parked {
     Fetch(Fetching),
     /// For a group.
     Group(Waiting),
+    /// For offsets that are looked for on the disk.
+    Offsets(Searching),
 }
 
 /// Runs one request: answers it, or gives back what waits.
@@ -49,6 +52,7 @@ pub(crate) fn run(
     if link.vhost.is_none() {
         link.vhost = cx.broker.default_vhost();
     }
+    let body = reader.rest();
     let waits = |waiting: Option<Waiting>| Ok(waiting.map(Parked::Group));
     match Request::read(api, call.version, reader)? {
         Request::ApiVersions(request) => cluster::api_versions(&request, call, cx),
@@ -65,7 +69,10 @@ pub(crate) fn run(
         Request::DescribeGroups(request) => group_admin::describe(link, &request, call, cx),
         Request::ListGroups(request) => group_admin::list(link, &request, call, cx),
         Request::DeleteGroups(request) => group_admin::delete(link, &request, call, cx),
-        Request::ListOffsets(request) => offsets::list_offsets(link, &request, call, cx),
+        Request::ListOffsets(request) => {
+            return Ok(offsets::list_offsets(link, &request, (call, body), cx).map(Parked::Offsets));
+        }
+        Request::DeleteRecords(request) => offsets::delete_records(link, &request, call, cx),
         Request::FindCoordinator(request) => cluster::find_coordinator(link, &request, call, cx),
         Request::InitProducerId(request) => produce::init_producer_id(&request, call, cx),
         Request::CreateTopics(request) => topics::create(link, &request, call, cx),
@@ -102,6 +109,7 @@ pub(crate) const BUILT: &[ApiKey] = &[
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
+    ApiKey::DeleteRecords,
     ApiKey::InitProducerId,
     ApiKey::DeleteGroups,
     ApiKey::OffsetDelete,

@@ -58,6 +58,7 @@ impl KafkaSession {
     fn try_parked(&mut self, cx: &mut Context<'_>) {
         self.parked = match self.parked.take() {
             Some(Parked::Fetch(fetching)) => fetching.again(&mut self.link, cx).map(Parked::Fetch),
+            Some(Parked::Offsets(searching)) => searching.again(&mut self.link, cx).map(Parked::Offsets),
             other => other,
         };
     }
