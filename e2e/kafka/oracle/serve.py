@@ -22,8 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 JARS = Path(os.environ.get("NARUMQ_ORACLE_JARS") or HERE / "jars")
-#: ApiVersions v0 without a client id: the smallest request there is.
-API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+#: Metadata v1 of no topic, without a client id; the answer begins with size, correlation id and the number of brokers.
+METADATA = struct.pack(">ihhihi", 14, 3, 1, 1, -1, 0)
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -47,6 +47,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 controlled.shutdown.enable=false
+broker.heartbeat.interval.ms=200
+broker.session.timeout.ms=1500
 """
 SASL = """
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
@@ -118,11 +120,11 @@ def prepare(options) -> Path:
 
 
 def answers(target) -> bool:
-    """Whether the broker answers a request."""
+    """Whether the broker answers, and counts itself in: until the controller has let it, it serves no topic."""
     try:
         with socket.create_connection(target, timeout=1) as probe:
-            probe.sendall(API_VERSIONS)
-            return len(probe.recv(4)) == 4
+            probe.sendall(METADATA)
+            return probe.recv(12, socket.MSG_WAITALL)[8:12] == b"\0\0\0\1"
     except OSError:
         return False
 

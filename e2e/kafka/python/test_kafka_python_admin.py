@@ -7,6 +7,7 @@ from kafka.errors import (InvalidConfigurationError, InvalidPartitionsError, Inv
                           UnknownTopicOrPartitionError)
 
 from harness.kafka_python import MODERN, Admin, committed_at
+from harness.records import HOUR_AGO
 from harness.waiting import wait_until
 
 modern = pytest.mark.skipif(not MODERN, reason="kafka-python 2.0.2 cannot ask for it")
@@ -127,7 +128,7 @@ def test_offsets_are_listed(admin, topic, raw):
     from kafka.admin import OffsetSpec
     log = topic()
     for timestamp in (1000, 3000, 2000):
-        raw.store(log, b"v", timestamp=timestamp)
+        raw.store(log, b"v", timestamp=HOUR_AGO + timestamp)
     where = TopicPartition(log, 0)
     told = {spec: admin.client.list_partition_offsets({where: spec})[where].offset
             for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST, OffsetSpec.MAX_TIMESTAMP)}

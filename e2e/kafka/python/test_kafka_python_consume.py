@@ -5,9 +5,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import OffsetOutOfRangeError
 
 from harness.kafka_python import MODERN, committed_at, producer_of, take
+from harness.records import HOUR_AGO as BASE
 from harness.waiting import wait_until
 
-BASE = 1_700_000_000_000
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from kafka.errors import (InvalidTopicError, KafkaTimeoutError, MessageSizeTooLa
                           UnknownTopicOrPartitionError)
 
 from harness.kafka_python import MODERN, producer_of, take
+from harness.records import HOUR_AGO
 
 
 @pytest.fixture
@@ -50,11 +51,11 @@ def test_every_codec(producer, read, topic, codec):
 def test_everything_of_a_record_comes_back(producer, read, topic):
     name = topic()
     headers = [("plain", b"text"), ("twice", b"1"), ("twice", b"2"), ("binary", bytes(range(256))), ("", b"")]
-    told = producer().send(name, b"value", key=b"\0key\xff", headers=headers, timestamp_ms=1_700_000_000_123).get(10)
-    assert (told.topic, told.partition, told.offset, told.timestamp) == (name, 0, 0, 1_700_000_000_123)
+    told = producer().send(name, b"value", key=b"\0key\xff", headers=headers, timestamp_ms=HOUR_AGO + 123).get(10)
+    assert (told.topic, told.partition, told.offset, told.timestamp) == (name, 0, 0, HOUR_AGO + 123)
     record, = read(name, 1)
     assert (record.key, record.value, list(map(tuple, record.headers))) == (b"\0key\xff", b"value", headers)
-    assert (record.timestamp, record.timestamp_type) == (1_700_000_000_123, 0)
+    assert (record.timestamp, record.timestamp_type) == (HOUR_AGO + 123, 0)
 
 
 def test_nothing_is_not_the_same_as_empty(producer, read, topic):

@@ -2,12 +2,12 @@
 
 import pytest
 
+from harness.records import HOUR_AGO as BASE
 from harness.records import Batch, batch, record
 from harness.requests import Wanted
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED = -1, -2, -3, -4, -5
 OUT_OF_RANGE, UNKNOWN_TOPIC, UNSUPPORTED_VERSION, FENCED_EPOCH, UNKNOWN_EPOCH = 1, 3, 35, 74, 75
-BASE = 1_700_000_000_000
 
 
 @pytest.fixture

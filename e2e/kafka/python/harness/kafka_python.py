@@ -7,6 +7,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from kafka.errors import KafkaConnectionError, NodeNotReadyError
 from kafka.structs import OffsetAndMetadata
 
 from harness.waiting import DEADLINE, wait_until
@@ -123,7 +124,7 @@ class Member(kafka.ConsumerRebalanceListener):
     """A consumer of a group that polls in a thread of its own, as programs do."""
 
     def __init__(self, bootstrap: str, topics, group: str, **settings):
-        self.records, self.revoked, self.assigned = [], [], []
+        self._records, self.revoked, self.assigned = [], [], []
         self.failure = None
         self._wanted, self._done = [], threading.Event()
         self.consumer = KafkaConsumer(
@@ -145,8 +146,11 @@ class Member(kafka.ConsumerRebalanceListener):
     def _poll(self):
         try:
             while not self._done.is_set():
-                for records in self.consumer.poll(timeout_ms=POLL_MS).values():
-                    self.records.extend(records)
+                try:
+                    for records in self.consumer.poll(timeout_ms=POLL_MS).values():
+                        self._records.extend(records)
+                except (KafkaConnectionError, NodeNotReadyError):
+                    continue  # the broker is away; the group may be there still
                 while self._wanted:
                     self._wanted.pop(0)()
         except Exception as failure:  # told to whoever looks at the member next
@@ -161,9 +165,15 @@ class Member(kafka.ConsumerRebalanceListener):
         return answer[0]
 
     @property
+    def records(self) -> list:
+        """What came so far."""
+        assert self.failure is None, repr(self.failure)
+        return self._records
+
+    @property
     def has(self) -> set:
         """The partitions the member has now."""
-        assert self.failure is None, self.failure
+        assert self.failure is None, repr(self.failure)
         return set(self.consumer.assignment())
 
     def leave(self):

@@ -11,6 +11,7 @@
 """
 
 import struct
+import time
 from dataclasses import dataclass, field
 
 from harness.wire import Reader, varint
@@ -19,6 +20,9 @@ from harness.wire import Reader, varint
 GZIP, SNAPPY, LZ4, ZSTD, LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 1, 2, 3, 4, 8, 16, 32
 #: Bytes before the records.
 HEADER = 61
+#: An hour before the tests began, in whole seconds of milliseconds. Records of other years are no good: retention
+#: deletes them whenever it looks, and the sequences of their producers are forgotten.
+HOUR_AGO = (int(time.time()) - 3600) * 1000
 
 
 def _castagnoli() -> list:
@@ -62,7 +66,7 @@ class Batch:
     leader_epoch: int = -1
     magic: int = 2
     attributes: int = 0
-    timestamp: int = 1_700_000_000_000
+    timestamp: int = HOUR_AGO
     max_timestamp: int = None
     producer_id: int = -1
     producer_epoch: int = -1

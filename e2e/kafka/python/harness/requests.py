@@ -335,10 +335,16 @@ class Connection(raw.RawConnection):
         return reader.array(answers)[0][0]
 
     def init_producer(self):
-        """(error, producer id, epoch) for a new idempotent producer."""
-        reader = self.call(raw.INIT_PRODUCER_ID, 1, Writer().string(None).i32(60_000).data)
-        reader.i32()
-        return reader.i16(), reader.i64(), reader.i16()
+        """(error, producer id, epoch) for a new idempotent producer.
+
+        Apache Kafka has none to give just after it has started (error 14).
+        """
+        while True:
+            reader = self.call(raw.INIT_PRODUCER_ID, 1, Writer().string(None).i32(60_000).data)
+            reader.i32()
+            error, producer, epoch = reader.i16(), reader.i64(), reader.i16()
+            if error != 14:
+                return error, producer, epoch
 
     def delete_records(self, topic: str, before: int, partition: int = 0):
         """(low watermark, error) after the records before an offset were deleted; -1 means all."""
