@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness import raw as keys
+from harness.broker import NARUMQ
 from harness import records
 from harness.requests import Connection, Wanted, fetch_body, produce_body, read_fetched, read_produced
 from harness.wire import Writer
@@ -48,7 +49,9 @@ def test_an_unknown_request_ends_the_connection(raw, key):
 
 @pytest.mark.parametrize("key, version", [(keys.METADATA, 99), (keys.METADATA, -1), (keys.FETCH, 3),
                                           (keys.LIST_OFFSETS, 0), (keys.CREATE_TOPICS, 1), (keys.PRODUCE, 99)])
-def test_a_version_that_is_not_advertised_ends_the_connection(raw, key, version):
+def test_a_version_that_is_not_advertised_ends_the_connection(raw, key, version, kind):
+    if kind == NARUMQ and (key, version) in {(keys.LIST_OFFSETS, 0), (keys.CREATE_TOPICS, 1)}:
+        pytest.skip("taken for the sake of clients that do not negotiate")
     raw.send(raw.frame(key, version, b"\0" * 40, flexible=False))
     assert ends(raw)
 

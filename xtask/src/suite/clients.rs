@@ -11,21 +11,38 @@ use super::{Outcome, Run};
 /// The folder whose requirement files serve every set of Python tests.
 const PYTHON: &str = "e2e/amqp/python";
 
+/// The folder of the Kafka clients' requirement files.
+const KAFKA: &str = "e2e/kafka/python";
+
 /// pytest in a virtual environment, with the old client beside it in one of its own.
 pub(super) fn pytest(run: &mut Run, step: &Step) -> Outcome {
-    let requirements = run.root.join(PYTHON).join("requirements.txt");
-    let python = match environment(run, step, "venv", &requirements) {
-        Ok(python) => python,
-        Err(outcome) => return outcome,
-    };
     let legacy = run.root.join(PYTHON).join("requirements-legacy.txt");
     let legacy = match environment(run, step, "venv-legacy", &legacy) {
         Ok(python) => python,
         Err(outcome) => return outcome,
     };
+    pytest_in(run, step, ("venv", PYTHON, "requirements.txt"), Some(&legacy))
+}
+
+/// pytest with the newest Kafka clients.
+pub(super) fn kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, ("venv-kafka", KAFKA, "requirements.txt"), None)
+}
+
+/// The same tests with the old Kafka client.
+pub(super) fn old_kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, ("venv-kafka-legacy", KAFKA, "requirements-legacy.txt"), None)
+}
+
+fn pytest_in(run: &mut Run, step: &Step, (name, folder, file): (&str, &str, &str), legacy: Option<&Path>) -> Outcome {
+    let requirements = run.root.join(folder).join(file);
+    let python = match environment(run, step, name, &requirements) {
+        Ok(python) => python,
+        Err(outcome) => return outcome,
+    };
     let arguments = ["-m", "pytest", "-q", "-ra", "--color=no", "-pno:cacheprovider"];
     let mut command = in_folder(run, step, &python.to_string_lossy(), &arguments);
-    command.env("NARUMQ_LEGACY_PYTHON", legacy).env("PYTHONUNBUFFERED", "1");
+    command.envs(legacy.map(|legacy| ("NARUMQ_LEGACY_PYTHON", legacy))).env("PYTHONUNBUFFERED", "1");
     run.tests(step, command, count::pytest)
 }
 

@@ -57,6 +57,9 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "java", about: "Java clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/java", Some(&JAVA)), work: clients::maven_test },
     Step { name: "go", about: "Go clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/go", Some(&GO)), work: clients::go_test },
     Step { name: "rust", about: "Rust clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/rust", None), work: clients::cargo_test },
+    Step { name: "kafka-python", about: "Python clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::kafka_pytest },
+    Step { name: "kafka-python-old", about: "the same with kafka-python 2.0.2", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::old_kafka_pytest },
+    Step { name: "kafka-java", about: "Java clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/java", Some(&JAVA)), work: clients::maven_test },
     Step { name: "soak", about: "kill -9 under load, again and again", minutes: 15, client: Client::optional("e2e/soak", Some(&PYTHON)), work: clients::pytest },
 ];
 

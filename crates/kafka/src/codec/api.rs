@@ -126,7 +126,7 @@ apis! {
     DescribeConfigs = 32, built 0 to 4, advertised from 1, flexible from 4,
         configs::DescribeConfigsRequest<'a>, configs::DescribeConfigsResponse<'a>;
     /// Replaces settings.
-    AlterConfigs = 33, built 0 to 2, advertised from 1, flexible from 2,
+    AlterConfigs = 33, built 0 to 2, advertised from 0, flexible from 2,
         configs::AlterConfigsRequest<'a>, configs::AlterConfigsResponse<'a>;
     /// Sizes on disk.
     DescribeLogDirs = 35, built 0 to 4, advertised from 1, flexible from 2,

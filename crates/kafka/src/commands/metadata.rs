@@ -99,7 +99,8 @@ fn operations(asked: bool, all: i32) -> i32 {
 }
 
 fn one(link: &mut Link, vhost: &Vhost, asked: &MetadataRequestTopic<'_>, create: bool, cx: &mut Context<'_>) -> Told {
-    let Some(name) = asked.name else {
+    // Who asks by id may name the topic with an empty text.
+    let Some(name) = asked.name.filter(|name| !name.is_empty() || asked.topic_id == Uuid::NONE) else {
         return match link.topics.with_id(asked.topic_id, vhost, cx.broker) {
             Some(topic) => Told::of(&topic),
             None => Told::refused(None, asked.topic_id, ErrorCode::UnknownTopicId),
