@@ -34,6 +34,8 @@ pub(crate) struct Core {
     pub(crate) looks: AtomicBool,
     /// Memory of the batches that all partitions keep, in bytes.
     pub(crate) tails: AtomicU64,
+    /// What was left of it when all were made to let go last, or less.
+    pub(crate) tails_left: AtomicU64,
     /// Memory of what was read of segments.
     pub(crate) reads: ReadMemory,
     pub(crate) open_segments: OpenSegments,
@@ -65,6 +67,7 @@ impl Core {
             topics,
             looks: AtomicBool::new(false),
             tails: AtomicU64::new(0),
+            tails_left: AtomicU64::new(0),
             reads: ReadMemory::default(),
             open_segments: OpenSegments::default(),
             window: AtomicU64::new(0),

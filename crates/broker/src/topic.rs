@@ -11,6 +11,7 @@ mod copy;
 mod fetch;
 mod held;
 mod index;
+mod look;
 mod lookup;
 mod partition;
 mod producers;

@@ -2,10 +2,13 @@
 
 mod harness;
 
-use harness::batches::{append, bytes, create, drain, fetch, open, partition};
-use narumq_broker::{AppendError, FetchError, ProducerRun};
+use harness::batches::{append, bytes, create, create_spec, drain, fetch, open, partition, topic};
+use harness::{Rig, small};
+use narumq_broker::{AppendError, FetchError, ProducerRun, TopicSpec};
+use narumq_log::Options;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
-use narumq_model::{Lsn, TopicPolicy};
+use narumq_model::{Durability, Lsn, Time, TopicPolicy};
+use std::sync::Arc;
 
 fn policy(segment_bytes: u64) -> TopicPolicy {
     TopicPolicy { segment_bytes, ..TopicPolicy::default() }
@@ -111,4 +114,88 @@ fn batches_survive_any_end_in_log_or_segment() {
         let names = narumq_log::disk::Disk::list(&disk).expect("names");
         assert!(names.iter().filter(|name| name.ends_with(".segment")).count() > 3, "{names:?}");
     }
+}
+
+#[test]
+fn who_appends_is_held_back_while_too_much_is_in_memory() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    create(&mut rig, "t", 1, policy(1 << 20));
+    let p = partition(&rig, "t", 0);
+    assert!(!rig.broker.congested());
+    disk.hold_syncs(true);
+    for id in 0..50 {
+        append(&mut rig, &p, &bytes(id, 1, 50_000, None)).expect("appending never refuses");
+    }
+    assert!(rig.broker.topic_memory().0 > 2 << 20);
+    assert!(rig.broker.congested(), "nothing can be let go");
+    disk.hold_syncs(false);
+    rig.fence();
+    rig.wait("memory is let go", |rig| !rig.broker.congested());
+    assert_eq!(drain(&mut rig, &p, 0, 1 << 20).len(), 50);
+}
+
+#[test]
+fn what_was_read_longest_ago_is_let_go() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    create(&mut rig, "t", 8, policy(1 << 30));
+    for number in 0..8 {
+        let p = partition(&rig, "t", number);
+        (0..30).for_each(|id| assert!(append(&mut rig, &p, &bytes(id, 1, 50_000, None)).is_ok()));
+    }
+    rig.fence();
+    drop(rig);
+    // What is in no segment is read back into memory: twice, so that all is.
+    let mut rig = open(&disk.after_kill(Plan::default()));
+    for round in 0..3 {
+        for number in 0..8 {
+            let p = partition(&rig, "t", number);
+            assert_eq!(drain(&mut rig, &p, 0, 100_000).len(), 30, "round {round}");
+            let (_, read) = rig.broker.topic_memory();
+            assert!(read <= 7 << 20, "{read} bytes");
+        }
+    }
+    assert!(rig.broker.topic_memory().1 > 0, "something was read of segments");
+    rig.turn(|rig, turn| rig.broker.delete_topic(&rig.vhost, "t", turn)).expect("it was there");
+    assert_eq!(rig.broker.topic_memory(), (0, 0));
+}
+
+#[test]
+fn a_write_that_fails_ends_the_log_where_the_page_cache_is_promised() {
+    let disk = FaultyDisk::new(Plan { capacity: Some(1 << 20), ..Plan::default() });
+    let mut rig = Rig::open(Arc::new(disk.clone()), Options { disk_reserve: 0, ..small() }, Time(1_000));
+    let cached = TopicSpec { durability: Some(Durability::Os), ..topic("t", 1, policy(1 << 30)) };
+    create_spec(&mut rig, cached);
+    let p = partition(&rig, "t", 0);
+    let mut taken = 0;
+    while rig.broker.failed().is_none() {
+        append(&mut rig, &p, &bytes(taken, 1, 50_000, None)).expect("appending never refuses");
+        taken += 1;
+        assert!(taken < 30, "the disk is full");
+    }
+    assert!(rig.broker.offsets(&p).expect("it is there").high < taken, "what is not written is not seen");
+}
+
+#[test]
+fn segments_are_synced_in_the_background_and_a_start_walks_little() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    let cached = TopicSpec { durability: Some(Durability::Os), ..topic("t", 1, policy(100_000)) };
+    create_spec(&mut rig, cached);
+    let p = partition(&rig, "t", 0);
+    for id in 0..40 {
+        let appended = append(&mut rig, &p, &bytes(id, 1, 10_000, None)).expect("taken");
+        assert_eq!(appended.lsn, Lsn(0), "nothing to wait for");
+        assert_eq!(drain(&mut rig, &p, id, 10).len(), 1, "it is written");
+    }
+    // All but the last segment have been synced when they were full, and the rest when time has passed.
+    rig.advance(2_000);
+    rig.wait("a State says so", |rig| {
+        rig.fence();
+        let disk = disk.after_power_cut(rig.now.0, Plan::default());
+        let rig = open(&disk);
+        let p = partition(&rig, "t", 0);
+        rig.broker.offsets(&p).expect("it is there").end == 40
+    });
 }

@@ -36,7 +36,7 @@ pub enum Kind {
     FollowUp = 14,
     /// The clean end of an epoch.
     EpochEnd = 15,
-    /// Records of a partition below an offset are gone: `data` = the offset.
+    /// Records of a partition below an offset are gone: `data` = the offset, then the State of the partition as of then.
     Trim = 16,
     /// The members of a group and what they share out: `data` = the group's image.
     Group = 17,

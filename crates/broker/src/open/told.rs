@@ -62,6 +62,7 @@ impl Told {
 impl Listener for Told {
     fn durable(&self, _: Lsn) {
         if let Some(core) = self.core.upgrade() {
+            core.relieve_tails();
             core.mailboxes.wake_all();
         }
     }

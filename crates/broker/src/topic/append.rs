@@ -3,12 +3,12 @@
 use super::Partition;
 use super::producers::Judged;
 use super::tail::Times;
+use crate::core::Core;
 use crate::dialect::ProducerRun;
 use crate::turn::Turn;
 use crate::{Broker, PartitionHandle};
 use narumq_log::{Entry, Kind};
 use narumq_model::{Lsn, Seq};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// A batch as a door passes it: checked, in its own format.
@@ -105,28 +105,54 @@ impl Broker {
         drop(state);
         if ask {
             self.core.log.copy(partition.id);
-        } else if self.core.tails.load(Ordering::Relaxed) > self.core.topics.tail_bytes {
-            self.copy_all();
+        } else {
+            self.core.shrink_tails();
         }
         Ok(Appended { base, start, lsn })
-    }
-
-    /// Too much is in memory: every partition is to be copied.
-    fn copy_all(&self) {
-        for partition in self.core.all_partitions() {
-            partition.ask_copy(&self.core);
-        }
     }
 }
 
 impl Partition {
     /// Has what is not in segments copied, unless that is under way.
-    pub(crate) fn ask_copy(self: &Arc<Self>, core: &crate::core::Core) {
+    pub(crate) fn ask_copy(&self, core: &Core) {
         let mut state = self.lock();
         if state.uncopied() > 0 && !std::mem::replace(&mut state.copying, true) {
             drop(state);
             core.log.copy(self.id);
         }
+    }
+}
+
+impl Core {
+    /// Lets go of copied batches, and has the others copied, in all partitions, if too much is in memory, and more than when
+    /// that was done last. No partition's lock is held.
+    pub(super) fn shrink_tails(&self) {
+        let (tails, most) = (self.tails.load(Ordering::Relaxed), self.topics.tail_bytes);
+        if tails <= most || tails <= self.tails_left.load(Ordering::Relaxed) + most / 8 {
+            return;
+        }
+        self.tails_left.store(tails, Ordering::Relaxed);
+        self.sweep_tails();
+    }
+
+    /// More is durable, and may be copied now. While so much is in memory that nobody appends, nobody else asks for it.
+    pub(crate) fn relieve_tails(&self) {
+        if self.tails.load(Ordering::Relaxed) > self.topics.tail_bytes / 2 * 3 {
+            self.sweep_tails();
+        }
+    }
+
+    fn sweep_tails(&self) {
+        for partition in self.all_partitions() {
+            partition.lock().let_go(self);
+            partition.ask_copy(self);
+        }
+        self.tails_shrunk();
+    }
+
+    /// Less is in memory: what comes on top of it counts.
+    pub(super) fn tails_shrunk(&self) {
+        self.tails_left.fetch_min(self.tails.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 

@@ -65,6 +65,7 @@ impl Partition {
         if opened {
             core.open_segments.opened(self);
         }
+        core.shrink_tails();
     }
 
     /// What is to be synced now: all that is written.

@@ -73,10 +73,12 @@ impl Partition {
         }
         if synced {
             state.segments.synced(through);
-            if state.cached.is_some() {
+            let cached = state.cached.is_some();
+            if cached {
                 state.tell_state(self, core, core.time());
             }
-            let emptied = state.held.remove_below(through);
+            // Without entries of its own nothing else has the log look how much room is left.
+            let emptied = state.held.remove_below(through) || cached;
             drop(state);
             if emptied {
                 core.log.look();
@@ -91,6 +93,7 @@ impl Partition {
         state.planned = state.planned.max(through);
         state.segments.written(through);
         state.let_go(core);
+        core.tails_shrunk();
         if state.uncopied() >= core.topics.copy_bytes {
             state.copying = true;
             drop(state);

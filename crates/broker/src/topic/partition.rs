@@ -218,6 +218,11 @@ impl crate::Broker {
         Some((found, state.epochs.get(next).map_or(state.end, |(_, first)| *first)))
     }
 
+    /// Memory of the newest batches of all partitions, and of what was read of their segments, in bytes.
+    pub fn topic_memory(&self) -> (u64, u64) {
+        (self.core.tails.load(std::sync::atomic::Ordering::Relaxed), self.core.read_bytes())
+    }
+
     /// The epoch in which this broker leads its partitions.
     pub fn leader_epoch(&self) -> u32 {
         self.core.log.epoch().0 as u32

@@ -31,6 +31,13 @@ struct Producer {
     written: Time,
 }
 
+impl Sent {
+    /// The offset behind it.
+    fn end(&self) -> u64 {
+        self.base + u64::from(self.last.wrapping_sub(self.first) & i32::MAX as u32) + 1
+    }
+}
+
 /// What becomes of a producer's batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judged {
@@ -96,10 +103,10 @@ impl Producers {
         self.0.retain(|_, producer| now.since(producer.written) < FORGOTTEN_AFTER);
     }
 
-    /// Forgets batches from this offset on: they have been lost.
+    /// Forgets batches that do not end at or before this offset: they have been lost.
     pub(crate) fn cut(&mut self, end: u64) {
         self.0.retain(|_, producer| {
-            producer.sent.retain(|sent| sent.base < end);
+            producer.sent.retain(|sent| sent.end() <= end);
             !producer.sent.is_empty()
         });
     }
@@ -166,6 +173,18 @@ mod tests {
         assert_eq!(back.0.len(), 1);
         back.forget(Time(5 + FORGOTTEN_AFTER));
         assert_eq!(back.judge(run(1, 7), 1), Judged::New);
+    }
+
+    #[test]
+    fn what_was_lost_is_not_known() {
+        let mut producers = Producers::default();
+        producers.note(run(0, i32::MAX as u32 - 1), 4, 10, Lsn(0), Time(1));
+        producers.note(run(0, 2), 5, 20, Lsn(0), Time(1));
+        producers.cut(24);
+        assert_eq!(producers.judge(run(0, 2), 5), Judged::New);
+        assert_eq!(producers.judge(run(0, i32::MAX as u32 - 1), 4), Judged::Again(10, Lsn(0)));
+        producers.cut(13);
+        assert!(producers.0.is_empty());
     }
 
     #[test]

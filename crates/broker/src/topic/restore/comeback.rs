@@ -1,0 +1,191 @@
+//! Batches are taken one by one: out of segments first, then out of the log what these do not hold.
+
+use super::Broken;
+use crate::dialect::BatchFacts;
+use crate::topic::Partition;
+use crate::topic::append::seq;
+use crate::topic::index::STEP;
+use crate::topic::segments::{Segment, name};
+use crate::topic::tail::Times;
+use bytes::Bytes;
+use narumq_log::disk::read_exact_at;
+use narumq_log::{FileUse, Log, ReadRequest, Walk};
+use narumq_model::{Lsn, Seq, SeqRange, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+/// A batch of the log: its bytes, the file it lies in, when it arrived.
+type Stored = (Bytes, Arc<FileUse>, Time);
+
+/// Bytes of a segment that are looked through at once, unless one batch is larger.
+const WINDOW: usize = 4 << 20;
+
+/// A partition that is being brought up.
+pub(super) struct Comeback<'a> {
+    pub(super) partition: &'a Partition,
+    pub(super) log: &'a Log,
+    pub(super) now: Time,
+    /// What the State says of producers covers batches below this offset.
+    pub(super) known: u64,
+}
+
+impl Comeback<'_> {
+    /// Takes, batch by batch, what was written to segments behind what the State says of them.
+    pub(super) fn walk_segments(&mut self, files: &BTreeSet<u64>) -> Result<(), Broken> {
+        let (last, end, start) = {
+            let state = self.partition.lock();
+            (state.segments.list.back().map(|segment| (segment.base, segment.bytes)), state.end, state.start)
+        };
+        let later = files.range(last.map_or(end, |(base, _)| base + 1)..).map(|base| (*base, 0));
+        for (base, from) in last.into_iter().chain(later) {
+            if files.range(base + 1..).next().is_some_and(|next| *next <= start) {
+                // It lies below the first offset.
+                continue;
+            }
+            if last.is_none_or(|(of, _)| of != base) {
+                let mut state = self.partition.lock();
+                if base > state.end && base <= start {
+                    state.jump(base);
+                }
+                if base != state.end {
+                    // What does not continue what is there was never told to anyone.
+                    break;
+                }
+                state.segments.list.push_back(Segment { base, bytes: 0, times: Times::NONE, begun: self.now });
+            }
+            self.walk_segment(base, from)?;
+        }
+        Ok(())
+    }
+
+    fn walk_segment(&mut self, base: u64, from: u64) -> Result<(), Broken> {
+        let file = self.log.disk().open_cached(&name(self.partition.id, base), false)?;
+        let (mut at, len) = (from, file.len()?);
+        let mut window = WINDOW;
+        while at < len {
+            let bytes = read_exact_at(file.as_ref(), window.min((len - at) as usize), at)?;
+            let taken = self.take(&bytes, None);
+            at += taken as u64;
+            let next = self.partition.dialect.batch(&bytes[taken..]).map_or(0, |facts| facts.len);
+            if taken == 0 && (next <= bytes.len() || next as u64 > len - at) {
+                break;
+            }
+            window = WINDOW.max(next);
+        }
+        // It may have been written and not synced.
+        let cached = self.partition.lock().cached.is_some();
+        if cached && at < len {
+            // What lies behind must not look like a batch to a later start.
+            file.truncate(at)?;
+        }
+        file.sync()?;
+        let block = at / 4096 * 4096;
+        let last_block = read_exact_at(file.as_ref(), (at - block) as usize, block)?;
+        let mut state = self.partition.lock();
+        (state.copied, state.planned) = (state.end, state.end);
+        state.segments.safe = (base, at, state.end);
+        state.segments.readable = (base, at);
+        state.segments.next_entry = (at / STEP).max(1);
+        state.segments.last_block = last_block;
+        if let Some(segment) = state.segments.list.back_mut() {
+            segment.bytes = at;
+        }
+        Ok(())
+    }
+
+    /// Takes whole batches that continue the partition; returns their bytes. With `held` they come from the log.
+    fn take(&mut self, bytes: &[u8], held: Option<(&Arc<FileUse>, Time)>) -> usize {
+        let dialect = &self.partition.dialect;
+        let mut state = self.partition.lock();
+        let mut at = 0;
+        while let Some(BatchFacts { len, base, count, epoch, max_time, producer }) = dialect.batch(&bytes[at..]) {
+            let since = state.epochs.iter().rev().find(|(_, first)| *first <= base);
+            let earlier = since.is_some_and(|(since, _)| epoch < *since);
+            if len > bytes.len() - at || base != state.end || earlier || !dialect.is_whole(&bytes[at..at + len]) {
+                break;
+            }
+            let arrived = held.map_or(self.now, |(_, arrived)| arrived);
+            let times = Times { latest: max_time, arrived };
+            if let Some((file, _)) = held {
+                state.tail.push((base, times), &bytes[at..at + len], |_| Lsn(0));
+                state.held.add(base, file.number(), || Some(file.clone()));
+            } else if let Some(segment) = state.segments.list.back_mut() {
+                segment.times = segment.times.max(times);
+            }
+            if state.epochs.last().is_none_or(|(last, _)| *last < epoch) {
+                state.epochs.push((epoch, base));
+            }
+            if let Some(run) = producer.filter(|_| base >= self.known) {
+                state.producers.note(run, count, base, Lsn(0), arrived);
+            }
+            state.end = base + u64::from(count);
+            at += len;
+        }
+        at
+    }
+
+    /// Takes from the log what segments do not hold.
+    pub(super) fn read_log(
+        &mut self,
+        entries: BTreeMap<Seq, Arc<FileUse>>,
+        runs: Vec<(Arc<FileUse>, Seq, Seq)>,
+    ) -> Result<(), Broken> {
+        let (from, start) = {
+            let state = self.partition.lock();
+            (state.end, state.start)
+        };
+        let mut wanted: BTreeMap<u64, (Arc<FileUse>, Vec<SeqRange>)> = BTreeMap::new();
+        let single = entries.into_iter().map(|(seq, file)| (file, seq, seq));
+        for (file, first, last) in single.chain(runs).filter(|(.., last)| *last >= seq(from)) {
+            let range = SeqRange { first: first.max(seq(from)), last };
+            wanted.entry(file.number()).or_insert_with(|| (file, Vec::new())).1.push(range);
+        }
+        let mut found: BTreeMap<Seq, Stored> = BTreeMap::new();
+        for (file, mut ranges) in wanted.into_values() {
+            ranges.sort_unstable();
+            self.read_file(&file, ranges, &mut found)?;
+        }
+        for (Seq(number), (bytes, file, arrived)) in found {
+            let base = number - 1;
+            {
+                let mut state = self.partition.lock();
+                if base > state.end && base <= start {
+                    // What came before has been trimmed away, and its files may have gone.
+                    state.jump(base);
+                }
+                if base < state.end {
+                    continue;
+                }
+            }
+            if self.take(&bytes, Some((&file, arrived))) != bytes.len() {
+                return Err(Broken::Lost(self.partition.lock().end));
+            }
+        }
+        Ok(())
+    }
+
+    fn read_file(
+        &self,
+        file: &Arc<FileUse>,
+        mut wanted: Vec<SeqRange>,
+        found: &mut BTreeMap<Seq, Stored>,
+    ) -> Result<(), Broken> {
+        let mut walk = Walk::default();
+        while !wanted.is_empty() {
+            let object = self.partition.id;
+            let request =
+                ReadRequest { object, file: file.number(), wanted: wanted.clone(), bytes_max: 64 << 20, walk };
+            let read = self.log.read_now(&request);
+            if let Some(error) = read.error {
+                return Err(Broken::Io(io::Error::other(error)));
+            }
+            let bodies = read.messages.into_iter().filter_map(|m| Some((m.seq, (m.body?, file.clone(), m.time))));
+            found.extend(bodies);
+            let Some(through) = read.through else { break };
+            walk = read.walk;
+            wanted.retain(|range| range.last > through);
+        }
+        Ok(())
+    }
+}
