@@ -113,7 +113,9 @@ impl Restoring {
         let gone = files.iter().filter(|base| state.segments.list.iter().all(|segment| segment.base != **base));
         let gone: Vec<String> = gone.flat_map(|base| names(partition.id, *base)).collect();
         if state.cached.is_some() {
-            state.cut();
+            let end = state.end;
+            state.cut(end);
+            state.cached.iter_mut().for_each(|cached| cached.written = end);
             // A segment of the same name may be made at any time.
             remove_now(&core.log, &gone)?;
             return Ok(Vec::new());
@@ -147,14 +149,10 @@ impl Snapshot {
 }
 
 impl PartitionState {
-    /// What lay behind the end has been lost, as may be where only the page cache is promised.
-    fn cut(&mut self) {
-        let end = self.end;
+    /// What lay behind this offset has been lost, as may be where only the page cache is promised.
+    fn cut(&mut self, end: u64) {
         self.producers.cut(end);
         self.epochs.retain(|(_, first)| *first < end);
-        if let Some(cached) = &mut self.cached {
-            cached.written = end;
-        }
     }
 
     /// All that is there lies below the first offset: the partition goes on at `base`.

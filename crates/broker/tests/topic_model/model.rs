@@ -1,6 +1,6 @@
 //! What a partition should hold: a list of batches, from some offset on.
 
-use narumq_broker::ProducerRun;
+use narumq_broker::{Offsets, ProducerRun};
 
 /// A batch as it was taken.
 #[derive(Clone, Debug)]
@@ -61,7 +61,8 @@ impl Model {
     }
 
     /// What the partition should have dropped by itself may have gone: it begins at `start` now.
-    pub fn retained(&mut self, start: u64, (now, ms, most): (u64, u64, u64)) {
+    pub fn retained(&mut self, offsets: Offsets, (now, ms, most): (u64, u64, u64)) {
+        let start = offsets.start;
         assert!(start >= self.start, "{start} < {}", self.start);
         let boundary = self.batches.iter().any(|batch| batch.base == start) || start == self.end;
         assert!(start == self.start || boundary, "{start} is the beginning of a batch");
@@ -69,7 +70,7 @@ impl Model {
         for gone in self.batches.iter().filter(|batch| batch.end() > self.start && batch.end() <= start) {
             // Times before the epoch are none: then the arrival counts, which lies before now.
             let old = gone.time < 0 || now.saturating_sub(gone.time as u64) > ms;
-            assert!(old || kept >= most, "{gone:?} went at {now}, {kept} bytes are left");
+            assert!(old || kept >= most, "{gone:?} went at {now}, {kept} bytes are left: {offsets:?}");
         }
         self.moved(start);
     }

@@ -100,10 +100,15 @@ impl Comeback<'_> {
         let mut state = self.partition.lock();
         let mut at = 0;
         while let Some(BatchFacts { len, base, count, epoch, max_time, producer }) = dialect.batch(&bytes[at..]) {
-            let since = state.epochs.iter().rev().find(|(_, first)| *first <= base);
-            let earlier = since.is_some_and(|(since, _)| epoch < *since);
+            let since = state.epochs.iter().rev().find(|(_, first)| *first <= base).map(|(since, _)| *since);
+            let earlier = since.is_some_and(|since| epoch < since);
             if len > bytes.len() - at || base != state.end || earlier || !dialect.is_whole(&bytes[at..at + len]) {
                 break;
+            }
+            if base < self.known && since.is_some_and(|since| epoch > since) {
+                // The State knows of batches that were lost, and of which the offsets were given again.
+                state.cut(base);
+                self.known = base;
             }
             let arrived = held.map_or(self.now, |(_, arrived)| arrived);
             let times = Times { latest: max_time, arrived };
