@@ -66,11 +66,12 @@ impl Model {
         assert!(start >= self.start, "{start} < {}", self.start);
         let boundary = self.batches.iter().any(|batch| batch.base == start) || start == self.end;
         assert!(start == self.start || boundary, "{start} is the beginning of a batch");
-        let kept: u64 = self.batches.iter().filter(|batch| batch.base >= start).map(|batch| batch.bytes).sum();
         for gone in self.batches.iter().filter(|batch| batch.end() > self.start && batch.end() <= start) {
             // Times before the epoch are none: then the arrival counts, which lies before now.
             let old = gone.time < 0 || now.saturating_sub(gone.time as u64) > ms;
-            assert!(old || kept >= most, "{gone:?} went at {now}, {kept} bytes are left: {offsets:?}");
+            let behind = self.batches.iter().filter(|batch| batch.base >= gone.end());
+            let kept: u64 = behind.map(|batch| batch.bytes).sum();
+            assert!(old || kept >= most, "{gone:?} went at {now}, {kept} bytes come behind it: {offsets:?}");
         }
         self.moved(start);
     }
