@@ -116,8 +116,7 @@ impl PartitionState {
     pub(super) fn next_segment(&mut self, at: usize, segment_bytes: u64, segment_ms: u64, core: &Core) -> (bool, u64) {
         let (len, now) = (self.len_of(at), core.time());
         if let Some(last) = self.segments.list.back()
-            && last.bytes + len <= segment_bytes
-            && now.since(last.begun) < segment_ms
+            && (last.bytes == 0 || last.bytes + len <= segment_bytes && now.since(last.begun) < segment_ms)
         {
             return (false, last.bytes);
         }
