@@ -17,6 +17,11 @@ impl Worker {
             self.serve_pressure();
             self.serve_mail();
             self.core.broker.end_turn(&mut self.core.turn);
+            if self.core.broker.failed().is_some() {
+                // What the answers speak of may not be kept: nobody is answered any more.
+                self.busy = false;
+                return;
+            }
             if self.core.dirty.is_empty() {
                 self.busy = self.core.called;
                 break;
