@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::Stage;
-use harness::admin::{Outcome, TOPIC, create, create_all, fine, seen, topic, value};
+use harness::admin::{DELETE, Outcome, SET, TOPIC, alter, create, create_all, fine, seen, topic, value};
 use narumq_broker::{QueueSpec, Settings as BrokerSettings, Turn};
 use narumq_kafka::Settings;
 use narumq_kafka::codec::Uuid;
@@ -165,8 +165,15 @@ fn more_replicas_are_accepted_and_kept_out_of_sight_or_refused() {
     assert_eq!((response.topics[0].error_code, response.topics[0].replication_factor), (0, 3));
     let names: Vec<&str> = response.topics[0].configs.iter().flatten().map(|config| config.name).collect();
     assert!(names.iter().all(|name| !name.contains("replication.factor")), "{names:?}");
-    let kept = stage.broker.topic(&stage.broker.default_vhost().unwrap(), "t").unwrap().definition().settings.clone();
-    assert_eq!(kept, [(".replication.factor".into(), "3".into())]);
+    let kept = |stage: &Stage| {
+        let topic = stage.broker.topic(&stage.broker.default_vhost().unwrap(), "t").unwrap();
+        topic.definition().settings.clone()
+    };
+    let replicas = (".replication.factor".into(), "3".into());
+    assert_eq!(kept(&stage), std::slice::from_ref(&replicas));
+    assert_eq!(alter(&mut stage, (TOPIC, "t"), &[("flush.ms", SET, Some("7"))]), fine());
+    assert_eq!(alter(&mut stage, (TOPIC, "t"), &[(".replication.factor", DELETE, None)]), fine());
+    assert_eq!(kept(&stage), [replicas, ("flush.ms".into(), "7".into())]);
     let hidden = create(&mut stage, "u", &[(".replication.factor", "9")]);
     assert_eq!(hidden, refused(40, "Unknown topic config name: .replication.factor"));
     for replication_factor in [0, -2] {
