@@ -123,7 +123,8 @@ impl Broker {
         made
     }
 
-    fn group_settings(&self) -> &Arc<GroupSettings> {
+    /// What groups allow, and how long they wait.
+    pub fn group_settings(&self) -> &Arc<GroupSettings> {
         &self.settings.groups
     }
 

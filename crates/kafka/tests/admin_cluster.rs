@@ -24,7 +24,8 @@ fn stage(topics: &[(&str, i32)]) -> Stage {
 #[test]
 fn all_that_is_answered_is_advertised() {
     let mut stage = Stage::new();
-    let answer = stage.call(3, &ApiVersionsRequest::default());
+    let request = ApiVersionsRequest { client_software_name: "test", client_software_version: "1" };
+    let answer = stage.call(3, &request);
     let response: ApiVersionsResponse<'_> = answer.read();
     for key in [19, 20, 23, 29, 32, 33, 35, 37, 44, 60, 75] {
         assert!(response.api_keys.iter().any(|told| told.api_key == key), "{key}");

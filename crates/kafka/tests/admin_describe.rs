@@ -5,10 +5,13 @@ mod harness;
 
 use harness::Stage;
 use harness::admin::{BROKER, TOPIC, alter_all, create, fine, seen};
+use narumq_broker::Settings as BrokerSettings;
+use narumq_broker::group::GroupSettings;
 use narumq_kafka::codec::messages::configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult,
 };
 use narumq_kafka::{Advertised, Settings};
+use std::sync::Arc;
 
 fn resource<'a>((kind, name): (i8, &'a str), keys: Option<&[&'a str]>) -> DescribeConfigsResource<'a> {
     let configuration_keys = keys.map(<[&str]>::to_vec);
@@ -130,6 +133,16 @@ fn the_broker_tells_what_tools_ask_for() {
         let synonyms: Vec<_> = told.configs[0].synonyms.iter().map(|s| (s.name, s.value.unwrap(), s.source)).collect();
         assert_eq!(synonyms, [("num.partitions", "4", 4), ("num.partitions", "1", 5)]);
     });
+}
+
+#[test]
+fn what_groups_may_do_is_told_as_it_is() {
+    let groups =
+        Arc::new(GroupSettings { session_timeout_ms_min: 50, offsets_retention_ms: 60_000, ..Default::default() });
+    let mut stage = Stage::with(Settings::default(), BrokerSettings { groups, ..BrokerSettings::default() });
+    for (name, value) in [("group.min.session.timeout.ms", "50"), ("offsets.retention.minutes", "1")] {
+        assert_eq!(seen(&mut stage, (BROKER, "1"), name), (Some(value.into()), 4, true));
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::error::{Refusal, UNKNOWN_TOPIC};
 use crate::link::{Call, Link, answer};
 use crate::settings::broker::BROKER;
 use crate::settings::shown::{DEFAULT, OF_BROKER, OF_TOPIC, shown};
-use narumq_broker::Vhost;
+use narumq_broker::{Broker, Vhost};
 use narumq_door::Context;
 use resource::{Resource, resource};
 
@@ -115,7 +115,7 @@ fn settings_of(
         )),
         // What is given to all brokers of the cluster: nothing, as nothing can be given so.
         Resource::Broker(None) => Ok(Vec::new()),
-        Resource::Broker(Some(_)) => Ok(of_broker(link).filter(|setting| is_wanted(setting.name)).collect()),
+        Resource::Broker(Some(_)) => Ok(of_broker(link, cx.broker).filter(|setting| is_wanted(setting.name)).collect()),
     }
 }
 
@@ -134,9 +134,9 @@ fn of_topic(setting: &crate::settings::shown::Shown<'_>) -> Told {
     }
 }
 
-fn of_broker(link: &Link) -> impl Iterator<Item = Told> {
+fn of_broker(link: &Link, broker: &Broker) -> impl Iterator<Item = Told> {
     BROKER.iter().map(|row| {
-        let (value, default) = (row.value(link), row.default.map(str::to_owned));
+        let (value, default) = (row.value(link, broker), row.default.map(str::to_owned));
         let is_default = value == default;
         let given = (!is_default).then(|| (row.name, value.clone(), OF_BROKER));
         let default = default.map(|value| (row.name, Some(value), DEFAULT));

@@ -3,7 +3,7 @@
 use super::Settings;
 use super::value::Kind;
 use crate::link::Link;
-use narumq_broker::group::GroupSettings;
+use narumq_broker::Broker;
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]
@@ -13,17 +13,17 @@ pub(crate) struct BrokerSetting {
     /// `None` = it has none.
     pub(crate) default: Option<&'static str>,
     /// The value, where it is not always the default.
-    value: Option<fn(&Link) -> String>,
+    value: Option<fn(&Link, &Broker) -> String>,
     pub(crate) about: &'static str,
 }
 
 impl BrokerSetting {
     /// The value at this broker, as this connection sees it.
-    pub(crate) fn value(&self, link: &Link) -> Option<String> {
-        self.value.map(|value| value(link)).or_else(|| self.default.map(str::to_owned))
+    pub(crate) fn value(&self, link: &Link, broker: &Broker) -> Option<String> {
+        self.value.map(|value| value(link, broker)).or_else(|| self.default.map(str::to_owned))
     }
 
-    const fn is(self, value: fn(&Link) -> String) -> Self {
+    const fn is(self, value: fn(&Link, &Broker) -> String) -> Self {
         Self { value: Some(value), ..self }
     }
 
@@ -43,7 +43,7 @@ pub(super) fn find(name: &str) -> Option<&'static BrokerSetting> {
     BROKER.binary_search_by(|row| row.name.cmp(name)).ok().map(|at| &BROKER[at])
 }
 
-fn address(link: &Link) -> String {
+fn address(link: &Link, _: &Broker) -> String {
     let (host, port) = link.address();
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     format!("PLAINTEXT://{host}:{port}")
@@ -53,27 +53,23 @@ fn settings(link: &Link) -> &Settings {
     &link.settings
 }
 
-fn groups() -> GroupSettings {
-    GroupSettings::default()
-}
-
 const NEVER: &str = "9223372036854775807";
 const MOST: &str = "2147483647";
 const TOPIC: &str = "The default of the topic setting of the same meaning.";
 
 /// All settings, ascending by name.
-pub(crate) static BROKER: [BrokerSetting; 57] = [
+pub(crate) static BROKER: [BrokerSetting; 58] = [
     row("advertised.listeners", Kind::Text, "", "Where clients are told to come to.").given().is(address),
     row("auto.create.topics.enable", Kind::Boolean, "true", "Topics are created when their metadata is asked for.")
-        .is(|link| settings(link).auto_create.to_string()),
-    row("broker.id", Kind::Int, "-1", "The number of this broker.").is(|link| settings(link).node_id.to_string()),
+        .is(|link, _| settings(link).auto_create.to_string()),
+    row("broker.id", Kind::Int, "-1", "The number of this broker.").is(|link, _| settings(link).node_id.to_string()),
     row("broker.rack", Kind::Text, "", "Where this broker stands: not told.").given(),
     row("compression.gzip.level", Kind::Int, "-1", TOPIC),
     row("compression.lz4.level", Kind::Int, "9", TOPIC),
     row("compression.type", Kind::Text, "producer", TOPIC),
     row("compression.zstd.level", Kind::Int, "3", TOPIC),
     row("connections.max.idle.ms", Kind::Long, "600000", "Idle connections are not closed: they cost next to nothing.")
-        .is(|_| NEVER.into()),
+        .is(|_, _| NEVER.into()),
     row("default.replication.factor", Kind::Int, "1", "Replicas of topics that are created without a number."),
     row("delete.topic.enable", Kind::Boolean, "true", "Topics can be deleted."),
     row(
@@ -82,16 +78,16 @@ pub(crate) static BROKER: [BrokerSetting; 57] = [
         "3000",
         "How long a group that was empty waits for more members.",
     )
-    .is(|_| groups().initial_rebalance_delay_ms.to_string()),
+    .is(|_, broker| broker.group_settings().initial_rebalance_delay_ms.to_string()),
     row("group.max.session.timeout.ms", Kind::Int, "1800000", "The longest session timeout of a member.")
-        .is(|_| groups().session_timeout_ms_max.to_string()),
+        .is(|_, broker| broker.group_settings().session_timeout_ms_max.to_string()),
     row("group.max.size", Kind::Int, MOST, "The most members that a group may have.")
-        .is(|_| groups().members_max.min(i32::MAX as usize).to_string()),
+        .is(|_, broker| broker.group_settings().members_max.min(i32::MAX as usize).to_string()),
     row("group.min.session.timeout.ms", Kind::Int, "6000", "The shortest session timeout of a member.")
-        .is(|_| groups().session_timeout_ms_min.to_string()),
+        .is(|_, broker| broker.group_settings().session_timeout_ms_min.to_string()),
     row("inter.broker.protocol.version", Kind::Text, "", "The version whose protocol this broker speaks.")
         .given()
-        .is(|_| "4.2".into()),
+        .is(|_, _| "4.2".into()),
     row("listeners", Kind::Text, "PLAINTEXT://:9092", "Where this broker listens, as this connection sees it.")
         .is(address),
     row("log.cleaner.delete.retention.ms", Kind::Long, "86400000", TOPIC),
@@ -100,7 +96,7 @@ pub(crate) static BROKER: [BrokerSetting; 57] = [
     row("log.cleaner.min.cleanable.ratio", Kind::Double, "0.5", TOPIC),
     row("log.cleaner.min.compaction.lag.ms", Kind::Long, "0", TOPIC),
     row("log.cleanup.policy", Kind::List, "delete", TOPIC),
-    row("log.dirs", Kind::Text, "", "Where the log lies.").given().is(|link| settings(link).log_dir.clone()),
+    row("log.dirs", Kind::Text, "", "Where the log lies.").given().is(|link, _| settings(link).log_dir.clone()),
     row("log.flush.interval.messages", Kind::Long, NEVER, "Every answered batch is synced."),
     row("log.flush.interval.ms", Kind::Long, "", "Every answered batch is synced.").given(),
     row("log.index.interval.bytes", Kind::Int, "4096", TOPIC),
@@ -112,6 +108,7 @@ pub(crate) static BROKER: [BrokerSetting; 57] = [
     row("log.message.timestamp.type", Kind::Text, "CreateTime", TOPIC),
     row("log.preallocate", Kind::Boolean, "false", TOPIC),
     row("log.retention.bytes", Kind::Long, "-1", TOPIC),
+    row("log.retention.check.interval.ms", Kind::Long, "300000", "How often it is looked for what retention removes."),
     row("log.retention.hours", Kind::Int, "168", "The default of retention.ms, in hours."),
     row("log.retention.minutes", Kind::Int, "", "Not given: log.retention.hours counts.").given(),
     row("log.retention.ms", Kind::Long, "", "Not given: log.retention.hours counts.").given(),
@@ -122,23 +119,25 @@ pub(crate) static BROKER: [BrokerSetting; 57] = [
     row("max.connections", Kind::Int, MOST, "Connections are limited by the system's open files."),
     row("message.max.bytes", Kind::Int, "1048588", TOPIC),
     row("min.insync.replicas", Kind::Int, "1", TOPIC),
-    row("node.id", Kind::Int, "", "The number of this broker.").given().is(|link| settings(link).node_id.to_string()),
+    row("node.id", Kind::Int, "", "The number of this broker.")
+        .given()
+        .is(|link, _| settings(link).node_id.to_string()),
     row("num.partitions", Kind::Int, "1", "Partitions of topics that are created without a number.")
-        .is(|link| settings(link).partitions.to_string()),
+        .is(|link, _| settings(link).partitions.to_string()),
     row("offset.metadata.max.bytes", Kind::Int, "4096", "The longest note beside a committed offset.")
-        .is(|_| groups().offset_metadata_max.to_string()),
+        .is(|_, broker| broker.group_settings().offset_metadata_max.to_string()),
     row("offsets.retention.minutes", Kind::Int, "10080", "How long offsets of a group without members are kept.")
-        .is(|_| (groups().offsets_retention_ms / 60_000).to_string()),
+        .is(|_, broker| (broker.group_settings().offsets_retention_ms / 60_000).to_string()),
     row("offsets.topic.replication.factor", Kind::Short, "3", "Offsets lie in the log, in no topic; once.")
-        .is(|_| "1".into()),
+        .is(|_, _| "1".into()),
     row("process.roles", Kind::List, "", "This broker is its own controller.")
         .given()
-        .is(|_| "broker,controller".into()),
+        .is(|_, _| "broker,controller".into()),
     row("producer.id.expiration.ms", Kind::Int, "86400000", "A producer that is silent for so long is forgotten."),
     row("replica.fetch.max.bytes", Kind::Int, "1048576", "Nothing is replicated."),
     row("security.inter.broker.protocol", Kind::Text, "PLAINTEXT", "There is one broker."),
     row("socket.request.max.bytes", Kind::Int, "104857600", "The largest request, in bytes.")
-        .is(|link| settings(link).request_bytes_max.to_string()),
+        .is(|link, _| settings(link).request_bytes_max.to_string()),
     row("super.users", Kind::Text, "", "There are no access rules."),
     row("unclean.leader.election.enable", Kind::Boolean, "false", TOPIC),
 ];

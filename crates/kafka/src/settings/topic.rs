@@ -84,8 +84,8 @@ pub(crate) static TOPIC: [TopicSetting; 35] = [
         Kind::Text,
         Rule::OneOf(&["fsync", "os"]),
         "fsync",
-        "What a positive answer promises: fsync, that the batch is on the disk; os, that the system has it. Chosen when \
-         the topic is created, no stronger than the broker's own; today os is answered as late as fsync.",
+        "What a positive answer promises: fsync, that the batch is on the disk; os, that the system has it, of which a power \
+         cut may cost the last. Chosen when the topic is created, no stronger than the broker's own.",
     )
     .does(|plan, value| plan.durability = Some(if value.is("os") { Durability::Os } else { Durability::Fsync })),
     row(
@@ -101,10 +101,10 @@ pub(crate) static TOPIC: [TopicSetting; 35] = [
         Kind::Long,
         POSITIVE,
         NEVER,
-        "Without effect: every answered batch is synced, see durability.",
+        "Without effect: durability says when batches are synced.",
     )
     .of("log.flush.interval.messages"),
-    row("flush.ms", Kind::Long, NOT_NEGATIVE, NEVER, "Without effect: every answered batch is synced, see durability."),
+    row("flush.ms", Kind::Long, NOT_NEGATIVE, NEVER, "Without effect: durability says when batches are synced."),
     row(
         "follower.replication.throttled.replicas",
         Kind::List,
