@@ -171,7 +171,7 @@ fn produce_is_advertised_from_0_and_built_from_3() {
     assert_eq!(ApiKey::Produce.advertised(), Versions { min: 0, max: 13 });
     assert_eq!(ApiKey::Produce.built(), Versions { min: 3, max: 13 });
     let others = ApiKey::ALL.iter().filter(|api| **api != ApiKey::Produce);
-    others.for_each(|api| assert_eq!(api.advertised(), api.built(), "{api:?}"));
+    others.for_each(|api| assert!(api.advertised().min >= api.built().min, "{api:?}"));
     assert_eq!(encoded(&ProduceResponse::default(), 3), [0; 8]);
 }
 

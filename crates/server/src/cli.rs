@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn doors_that_are_not_built_can_only_be_off() {
         assert!(Cli::try_parse_from(["narumq", "--kafka", "off", "--sqs", "off", "--redis", "off"]).is_ok());
-        let error = Cli::try_parse_from(["narumq", "--kafka", "9092"]).unwrap_err();
+        let error = Cli::try_parse_from(["narumq", "--sqs", "9324"]).unwrap_err();
         assert!(error.to_string().contains("not built yet"), "{error}");
         assert_eq!(error.exit_code(), 2);
     }

@@ -88,7 +88,7 @@ fn data() -> (TempDir, String) {
 }
 
 fn serve(data: &str) -> Command {
-    narumq(&["serve", "--data-dir", data, "--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+    narumq(&["serve", "--data-dir", data, "--amqp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--kafka", "off"])
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn what_cannot_work_is_refused_in_one_line_that_says_what_to_do() {
     let (keep, data) = data();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = refused(narumq(&["--data-dir", &data, "--http", "off", "--amqp", &address]), 1);
+    let said = refused(narumq(&["--data-dir", &data, "--http", "off", "--kafka", "off", "--amqp", &address]), 1);
     assert!(said.contains(&address) && said.contains("--amqp"), "{said}");
 
     let said = refused(narumq(&["--data-dir", &data, "--amqp", "0.0.0.0:0"]), 2);
@@ -177,7 +177,8 @@ fn what_cannot_work_is_refused_in_one_line_that_says_what_to_do() {
     let said = refused(narumq(&["--config", "/nowhere/narumq.toml"]), 2);
     assert!(said.contains("/nowhere/narumq.toml"), "{said}");
 
-    let said = refused(narumq(&["--data-dir", file.to_str().unwrap(), "--amqp", "0", "--http", "off"]), 1);
+    let said =
+        refused(narumq(&["--data-dir", file.to_str().unwrap(), "--amqp", "0", "--http", "off", "--kafka", "off"]), 1);
     assert!(said.contains("wrong.toml") && said.contains("--data-dir"), "{said}");
 }
 

@@ -1,4 +1,4 @@
-//! What is in memory of segments: pieces of them, where batches begin, indexes; and what the reader thread was asked for.
+//! What is in memory of segments: pieces, where batches begin, indexes; and what the reader thread was asked for.
 
 use super::Partition;
 use super::index::{Entry, Index};

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! built:      the versions that are decoded and encoded
-//! advertised: what clients are told; wider than built where clients draw wrong conclusions from the truth
+//! advertised: what clients are told: from where Kafka 4.2 begins, though older versions are taken from who does not ask;
+//!             of Produce more than is built, because clients draw wrong conclusions from the truth
 //! flexible:   the first version with compact lengths and tagged fields
 //! ```
 

@@ -66,6 +66,8 @@ fn the_keys_are_those_of_the_table() {
     assert!(keys.is_sorted());
     for api in ApiKey::ALL {
         assert_eq!(ApiKey::from_key(api.key()), Some(*api));
-        assert!(api.advertised().min <= api.built().min && api.advertised().max == api.built().max);
+        // Older versions may be taken without a word of it; of Produce more is said than is taken.
+        let known = api.advertised().min >= api.built().min || *api == ApiKey::Produce;
+        assert!(known && api.advertised().max == api.built().max);
     }
 }
