@@ -54,6 +54,13 @@ impl KafkaSession {
         true
     }
 
+    fn look_again(&mut self, cx: &mut Context<'_>) {
+        self.congested &= cx.broker.congested();
+        if !self.choked {
+            self.try_parked(cx);
+        }
+    }
+
     /// Looks whether the request that waits can be answered now.
     fn try_parked(&mut self, cx: &mut Context<'_>) {
         self.parked = match self.parked.take() {
@@ -106,12 +113,13 @@ impl Session for KafkaSession {
 
     fn on_event(&mut self, event: Event, cx: &mut Context<'_>) {
         match event {
-            Event::Ready { .. } | Event::Durable(_) => {
-                self.congested &= cx.broker.congested();
-                if !self.choked {
-                    self.try_parked(cx);
+            Event::Ready { queue } => {
+                if let Some(Parked::Fetch(fetching)) = &self.parked {
+                    fetching.watch_again(queue, &self.link, cx);
                 }
+                self.look_again(cx);
             }
+            Event::Durable(_) => self.look_again(cx),
             Event::Group { request, answer, after } => self.told(request, &answer, after, cx),
             Event::Kick(_) | Event::Stop => self.close(cx),
             Event::Deliver(_) | Event::Cancelled { .. } | Event::Pressure(_) => {}

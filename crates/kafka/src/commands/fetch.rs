@@ -9,7 +9,7 @@ use crate::link::{Call, Link, answer, answer_with};
 use bytes::Bytes;
 use narumq_broker::{FetchError, Fetched};
 use narumq_door::Context;
-use narumq_model::{Lsn, Time};
+use narumq_model::{Lsn, ObjectId, Time};
 use sessions::{Asked, Plan};
 use smallvec::SmallVec;
 
@@ -91,6 +91,14 @@ impl Fetching {
             return self.again(link, cx);
         }
         Some(self)
+    }
+
+    /// It has been told of this partition, and watches it on: what came may not be enough.
+    pub(crate) fn watch_again(&self, id: ObjectId, link: &Link, cx: &mut Context<'_>) {
+        self.each(|asked| match &asked.partition {
+            Ok(partition) if partition.id() == id => cx.broker.watch(partition, link.info.id),
+            _ => {}
+        });
     }
 
     /// It waits no more.
