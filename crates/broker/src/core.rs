@@ -32,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) topics: PartitionSettings,
     /// A look at all partitions is armed.
     pub(crate) looks: AtomicBool,
+    /// Partitions of which some could not be copied yet: it was not durable.
+    pub(crate) uncopied: Mutex<Vec<ObjectId>>,
     /// Memory of the batches that all partitions keep, in bytes.
     pub(crate) tails: AtomicU64,
     /// What was left of it when all were made to let go last, or less.
@@ -66,6 +68,7 @@ impl Core {
             groups: RwLock::default(),
             topics,
             looks: AtomicBool::new(false),
+            uncopied: Mutex::default(),
             tails: AtomicU64::new(0),
             tails_left: AtomicU64::new(0),
             reads: ReadMemory::default(),

@@ -63,6 +63,13 @@ impl Listener for Told {
     fn durable(&self, _: Lsn) {
         if let Some(core) = self.core.upgrade() {
             core.relieve_tails();
+            // Bound first, so that the list is not locked while partitions are: the copier locks them in the other order.
+            let uncopied = std::mem::take(&mut *lock(&core.uncopied));
+            for id in uncopied {
+                if let Some(partition) = core.partition(id).filter(|p| p.is_worth_copying(&core)) {
+                    partition.ask_copy(&core);
+                }
+            }
             core.mailboxes.wake_all();
         }
     }

@@ -113,6 +113,11 @@ impl Broker {
 }
 
 impl Partition {
+    /// Whether so much lies in no segment that it is to be copied.
+    pub(crate) fn is_worth_copying(&self, core: &crate::core::Core) -> bool {
+        self.lock().uncopied() >= core.topics.copy_bytes
+    }
+
     /// Has what is not in segments copied, unless that is under way.
     pub(crate) fn ask_copy(&self, core: &Core) {
         let mut state = self.lock();

@@ -4,7 +4,7 @@ use super::Partition;
 use super::partition::PartitionState;
 use super::segments::{Segment, name};
 use super::tail::Times;
-use crate::core::Core;
+use crate::core::{Core, lock};
 use bytes::Bytes;
 use narumq_log::{Copy, CopyWrite, WriteWay};
 use narumq_model::ObjectId;
@@ -43,7 +43,15 @@ impl Partition {
             return self.copy_cached(&mut state);
         }
         let from = state.uncopied_from();
-        let durable = state.tail.undurable(core.promises.durable(core.log.durable()));
+        let seen = core.promises.durable(core.log.durable());
+        let durable = state.tail.undurable(seen);
+        if durable < state.tail.count() {
+            // What is not durable yet is copied when it is, whether more is appended or not.
+            lock(&core.uncopied).push(self.id);
+            if core.promises.durable(core.log.durable()) > seen {
+                core.log.copy(self.id);
+            }
+        }
         let to = state.tail.fits(from, durable.max(from), COPY_MAX, true);
         let hints = std::mem::take(&mut state.hints);
         if state.deleted || from == to && hints.is_empty() {
