@@ -1,6 +1,12 @@
-//! How the core reads what only a door understands: each door registers one for the format of its batches.
+//! How the core reads what only a door understands: each door registers one for the format of its batches or messages.
+//!
+//! ```text
+//!  a topic read through another door    batch ── Dialect::expand ──► Record ── MessageDialect::write ──► message
+//!  a message that goes to a topic       message ── MessageDialect::read ──► Record ── Dialect::frame ──► batch
+//! ```
 
-use narumq_model::FormatId;
+use bytes::Bytes;
+use narumq_model::{FormatId, Message, MessageBuilder, Record, Time};
 use std::fmt;
 use std::sync::Arc;
 
@@ -41,27 +47,74 @@ pub trait Dialect: Send + Sync {
     fn is_whole(&self, batch: &[u8]) -> bool;
     /// Writes offset and epoch into a batch; what its checksum covers stays as it is.
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32);
+    /// Hands over each record of one whole batch with its offset, in order. What came before a fault stands. Records that
+    /// are not for readers, such as marks of transactions, are passed over. Compressed records inflate to `bytes_max` bytes
+    /// at most.
+    fn expand(&self, batch: &Bytes, bytes_max: usize, each: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch>;
+    /// One batch of these records, at least one, uncompressed, with base offset 0. Records that tell no time get `now`.
+    fn frame(&self, records: &[Record], now: Time) -> Vec<u8>;
+}
+
+/// A batch that was taken, but cannot be read: why, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenBatch(pub String);
+
+/// Where a record lies that a reader gets out of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// Number of its partition.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: u64,
+    /// How many partitions the topic has, at least 1.
+    pub partitions: u32,
+}
+
+/// Reads and writes the messages of one format. Pure: it is called under locks and on any thread.
+///
+/// Both ways are total, and nothing is dropped: what the format has no place for travels in headers with reserved names,
+/// and is found again on the way back.
+pub trait MessageDialect: Send + Sync {
+    /// What a message of this format says. Bytes that cannot be read as properties say nothing.
+    fn read(&self, message: &Message) -> Record;
+    /// A message of this format that says it, and where it lies if it comes out of a topic.
+    fn write(&self, record: &Record, place: Option<RecordPlace>, builder: &mut MessageBuilder) -> Message;
 }
 
 /// The dialects of all doors, by format.
 #[derive(Clone, Default)]
-pub struct Dialects(Vec<(FormatId, Arc<dyn Dialect>)>);
+pub struct Dialects {
+    batches: Vec<(FormatId, Arc<dyn Dialect>)>,
+    messages: Vec<(FormatId, Arc<dyn MessageDialect>)>,
+}
 
 impl fmt::Debug for Dialects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(format, _)| format)).finish()
+        let batches = self.batches.iter().map(|(format, _)| format);
+        f.debug_list().entries(batches).entries(self.messages.iter().map(|(format, _)| format)).finish()
     }
 }
 
 impl Dialects {
-    /// Registers the dialect of a format.
+    /// Registers the dialect of a format of batches.
     pub fn register(&mut self, format: FormatId, dialect: Arc<dyn Dialect>) {
-        self.0.retain(|(known, _)| *known != format);
-        self.0.push((format, dialect));
+        self.batches.retain(|(known, _)| *known != format);
+        self.batches.push((format, dialect));
     }
 
-    /// The dialect of a format.
+    /// Registers the dialect of a format of messages.
+    pub fn register_messages(&mut self, format: FormatId, dialect: Arc<dyn MessageDialect>) {
+        self.messages.retain(|(known, _)| *known != format);
+        self.messages.push((format, dialect));
+    }
+
+    /// The dialect of a format of batches.
     pub fn get(&self, format: FormatId) -> Option<&Arc<dyn Dialect>> {
-        self.0.iter().find(|(known, _)| *known == format).map(|(_, dialect)| dialect)
+        self.batches.iter().find(|(known, _)| *known == format).map(|(_, dialect)| dialect)
+    }
+
+    /// The dialect of a format of messages.
+    pub fn messages(&self, format: FormatId) -> Option<&Arc<dyn MessageDialect>> {
+        self.messages.iter().find(|(known, _)| *known == format).map(|(_, dialect)| dialect)
     }
 }

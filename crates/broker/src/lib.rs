@@ -40,7 +40,7 @@ pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
 pub use declare::topics::{CreateTopicError, TopicSettings, TopicSpec};
-pub use dialect::{BatchFacts, Dialect, Dialects, ProducerRun};
+pub use dialect::{BatchFacts, BrokenBatch, Dialect, Dialects, MessageDialect, ProducerRun, RecordPlace};
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.

@@ -9,6 +9,7 @@ mod id;
 pub mod limits;
 mod message;
 mod policy;
+mod record;
 mod topic;
 mod value;
 
@@ -19,6 +20,7 @@ pub use definition::{
 pub use id::{Durability, Epoch, FormatId, Lsn, ObjectId, Seq, SeqRange, SessionId, Slot, Ticket, Time, WriterId};
 pub use message::{Death, DeathReason, Envelope, Message, MessageBuilder, MessageParts};
 pub use policy::{Overflow, QueuePolicy};
+pub use record::{Properties, Record};
 pub use topic::{GroupDefinition, TopicDefinition, TopicPolicy};
 pub use value::{Headers, Value};
 
