@@ -1,7 +1,8 @@
 //! The arguments of `queue.declare`: checked in RabbitMQ's order and words, and turned into a policy.
 
-use crate::error::{Code, Refused, queue_in};
+use crate::error::{Refused, queue_in};
 use crate::mapping::{shown, type_name};
+use narumq_broker::StreamLimits;
 use narumq_model::{Headers, Overflow, QueuePolicy, Value};
 
 /// The type of a queue.
@@ -11,6 +12,8 @@ pub(crate) enum QueueType {
     Classic,
     /// Durable, never exclusive, counts failed deliveries.
     Quorum,
+    /// A topic.
+    Stream,
 }
 
 /// What is asked of a queue beside its arguments.
@@ -45,15 +48,37 @@ pub(crate) const KNOWN: &[(&str, Check)] = &[
     ("x-quorum-initial-group-size", positive),
     ("x-initial-cluster-size", positive),
     ("x-queue-leader-locator", long_string),
+    ("x-max-age", max_age),
+    ("x-stream-max-segment-size-bytes", positive),
 ];
 
 /// What a quorum queue has no use for, and says so.
 const NOT_FOR_QUORUM: &[&str] = &["x-max-priority", "x-queue-mode", "x-queue-version", "x-initial-cluster-size"];
 
+/// What a stream has no use for, and says so.
+const NOT_FOR_STREAM: &[&str] = &[
+    "x-expires",
+    "x-message-ttl",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-max-length",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-max-priority",
+    "x-overflow",
+    "x-queue-mode",
+    "x-queue-version",
+    "x-single-active-consumer",
+    "x-delivery-limit",
+    "x-quorum-initial-group-size",
+];
+
 /// The type that arguments ask for.
 pub(crate) fn type_of(arguments: &Headers) -> QueueType {
     match arguments.get(b"x-queue-type").and_then(Value::as_text) {
         Some(text) if &text[..] == b"quorum" => QueueType::Quorum,
+        Some(text) if &text[..] == b"stream" => QueueType::Stream,
         _ => QueueType::Classic,
     }
 }
@@ -65,6 +90,60 @@ pub(crate) fn policy(
     arguments: &Headers,
 ) -> Result<QueuePolicy, Refused> {
     let name = || queue_in(queue, vhost);
+    check(&name, arguments)?;
+    if type_of(arguments) == QueueType::Quorum {
+        check_type(&name(), (NOT_FOR_QUORUM, "rabbit_quorum_queue"), properties, arguments)?;
+    }
+    Ok(read_policy(arguments))
+}
+
+/// Checks what is asked of a new stream and turns it into its limits.
+pub(crate) fn stream(
+    (queue, vhost): (&str, &str),
+    properties: Properties,
+    arguments: &Headers,
+) -> Result<StreamLimits, Refused> {
+    let name = || queue_in(queue, vhost);
+    check(&name, arguments)?;
+    check_type(&name(), (NOT_FOR_STREAM, "rabbit_stream_queue"), properties, arguments)?;
+    let number =
+        |name: &str| arguments.get(name.as_bytes()).and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
+    Ok(StreamLimits {
+        age_ms: arguments.get(b"x-max-age").and_then(age),
+        bytes: number("x-max-length-bytes"),
+        segment_bytes: number("x-stream-max-segment-size-bytes"),
+    })
+}
+
+/// The age that an argument names, in milliseconds.
+pub(crate) fn age(value: &Value) -> Option<u64> {
+    std::str::from_utf8(value.as_text()?).ok().and_then(interval)
+}
+
+/// A span of time as a number and its unit, such as `7D`, in milliseconds.
+pub(crate) fn interval(text: &str) -> Option<u64> {
+    let unit = text.chars().next_back()?;
+    let seconds = UNITS.iter().find(|(letter, _)| *letter == unit)?.1;
+    let number = &text[..text.len() - 1];
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    number.parse::<u64>().ok()?.checked_mul(seconds * 1000)
+}
+
+/// A span of time in its largest unit.
+pub(crate) fn interval_text(millis: u64) -> String {
+    let seconds = millis.div_ceil(1000);
+    let fits = |(_, length): &&(char, u64)| seconds > 0 && seconds.is_multiple_of(*length);
+    let (letter, length) = UNITS.iter().find(fits).copied().unwrap_or(('s', 1));
+    format!("{}{letter}", seconds / length)
+}
+
+/// Units of spans of time, in seconds.
+const UNITS: [(char, u64); 6] =
+    [('Y', 365 * 86_400), ('M', 30 * 86_400), ('D', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+
+fn check(name: &impl Fn() -> String, arguments: &Headers) -> Result<(), Refused> {
     let dead_letter = "x-dead-letter-exchange";
     if let Some(value) = arguments.get(dead_letter.as_bytes()).filter(|value| value.as_text().is_none()) {
         let kind = type_name(value);
@@ -76,18 +155,18 @@ pub(crate) fn policy(
                 .map_err(|why| Refused::failed(format!("invalid arg '{argument}' for {}: {why}", name())))?;
         }
     }
-    if arguments.get(b"x-queue-type").and_then(Value::as_text).is_some_and(|text| &text[..] == b"stream") {
-        return Err(Refused::new(Code::NotImplemented, "queue type 'stream' is not supported yet"));
-    }
-    if type_of(arguments) == QueueType::Quorum {
-        check_quorum(&name(), properties, arguments)?;
-    }
-    Ok(read_policy(arguments))
+    Ok(())
 }
 
-fn check_quorum(name: &str, properties: Properties, arguments: &Headers) -> Result<(), Refused> {
-    if let Some(argument) = NOT_FOR_QUORUM.iter().find(|argument| arguments.get(argument.as_bytes()).is_some()) {
-        let text = format!("invalid arg '{argument}' for {name} of queue type rabbit_quorum_queue");
+/// Refuses what a type of queues has no use for.
+fn check_type(
+    name: &str,
+    (unusable, kind): (&[&str], &str),
+    properties: Properties,
+    arguments: &Headers,
+) -> Result<(), Refused> {
+    if let Some(argument) = unusable.iter().find(|argument| arguments.get(argument.as_bytes()).is_some()) {
+        let text = format!("invalid arg '{argument}' for {name} of queue type {kind}");
         return Err(Refused::failed(text));
     }
     let Properties { durable, exclusive, auto_delete } = properties;
@@ -171,6 +250,11 @@ fn dead_letter_key(value: &Value, all: &Headers) -> Result<(), String> {
         return Err("routing_key_too_long".into());
     }
     if all.get(b"x-dead-letter-exchange").is_none() { Err("routing_key_but_no_dlx_defined".into()) } else { Ok(()) }
+}
+
+fn max_age(value: &Value, _: &Headers) -> Result<(), String> {
+    long_string(value, &Headers::default())?;
+    age(value).map(drop).ok_or_else(|| "invalid_max_age".into())
 }
 
 fn one_of(value: &Value, words: &[&str], otherwise: impl FnOnce() -> String) -> Result<(), String> {

@@ -7,8 +7,8 @@ mod settling;
 
 use crate::codec::{BasicCancelOk, WireMethod, write_method};
 use crate::commands::tx::Transaction;
-use crate::confirms::Confirms;
-use crate::consumers::{Consumer, Stage};
+use crate::confirms::{Confirms, LATER};
+use crate::consumers::{Consumer, Source, Stage};
 use crate::content::Content;
 use crate::error::Refused;
 use crate::limits::UNLIMITED;
@@ -136,12 +136,15 @@ impl Channel {
     /// A publish is done: counts it if the channel confirms.
     #[inline]
     pub(crate) fn published(&mut self, link: &mut Link, published: Published, cx: &mut Context<'_>) {
-        let Published { lsn, refused } = published;
+        let Published { lsn, refused, gathered } = published;
         self.wrote(lsn, link);
+        if gathered && link.gathered.last() != Some(&self.number) {
+            link.gathered.push(self.number);
+        }
         link.written = link.written.max(lsn);
         let Some(confirms) = &mut self.confirms else { return };
         cx.turn.counts.received_confirm += 1;
-        confirms.published(lsn, refused);
+        confirms.published(if gathered { LATER } else { lsn }, refused);
         if lsn > Lsn(0) {
             cx.turn.want_sync(lsn);
             link.waiting = link.waiting.max(lsn);
@@ -149,6 +152,17 @@ impl Channel {
         if !self.confirms_listed {
             self.confirms_listed = true;
             link.confirming.push(self.number);
+        }
+    }
+
+    /// What was published to topics is on its way to the log, as this entry at the latest.
+    pub(crate) fn appended(&mut self, lsn: Lsn, link: &mut Link) {
+        self.wrote(lsn, link);
+        link.written = link.written.max(lsn);
+        if let Some(confirms) = &mut self.confirms {
+            // Queues may have taken the same messages.
+            confirms.appended(self.last_lsn);
+            link.waiting = link.waiting.max(self.last_lsn);
         }
     }
 
@@ -174,19 +188,24 @@ impl Channel {
             return;
         };
         consumer.stage = Stage::Cancelling { nowait };
-        let queue = consumer.queue.clone();
+        let queue = consumer.source.queue().cloned();
+        if let Source::Stream(reading) = &consumer.source {
+            reading.close(cx);
+        }
         if self.reply.as_ref().is_some_and(|reply| reply.tag == tag) {
             self.reply = None;
         }
         link.cancelling += 1;
-        cx.broker.cancel(&queue, link.id, key, cx.turn);
+        if let Some(queue) = queue {
+            cx.broker.cancel(&queue, link.id, key, cx.turn);
+        }
         // Behind all that the broker has posted for it.
         cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
     }
 
     /// Nothing more comes for a consumer that was cancelled.
     pub(crate) fn cancelled(&mut self, consumer: &Consumer, nowait: bool, cx: &mut Context<'_>) {
-        self.queues.leave(consumer.slot, 1);
+        self.queues.leave(consumer.source.slot(), 1);
         if !nowait {
             self.answer(Lsn(0), &BasicCancelOk { consumer_tag: &consumer.tag }, cx);
         }
@@ -199,8 +218,10 @@ impl Channel {
         for (_, key) in self.consumers.drain() {
             let Some(consumer) = link.consumers.get(key) else { continue };
             consumer.stage = Stage::Gone;
-            let queue = consumer.queue.clone();
-            cx.broker.cancel(&queue, link.id, key, cx.turn);
+            match &consumer.source {
+                Source::Queue { queue, .. } => cx.broker.cancel(queue, link.id, key, cx.turn),
+                Source::Stream(reading) => reading.close(cx),
+            }
             cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
         }
         let mut left = Vec::new();

@@ -7,6 +7,7 @@ mod confirm;
 mod connection;
 mod exchange;
 mod queue;
+mod stream;
 pub(crate) mod tx;
 
 use crate::channel::Channel;

@@ -10,6 +10,9 @@ use crate::codec::{write_ack, write_nack};
 use narumq_model::Lsn;
 use std::collections::VecDeque;
 
+/// What a publish waits for whose entry is not known yet.
+pub(crate) const LATER: Lsn = Lsn(u64::MAX);
+
 /// A run of publishes that are told together.
 #[derive(Debug)]
 struct Waiting {
@@ -40,6 +43,11 @@ impl Confirms {
             Some(last) if lsn == Lsn(0) && !refused && !last.refused => last.through = through,
             _ => self.waiting.push_back(Waiting { through, lsn, refused }),
         }
+    }
+
+    /// The entry of what was published for [`LATER`] is known.
+    pub(crate) fn appended(&mut self, lsn: Lsn) {
+        self.waiting.iter_mut().filter(|run| run.lsn == LATER).for_each(|run| run.lsn = lsn);
     }
 
     /// Whether some publish is not confirmed yet.

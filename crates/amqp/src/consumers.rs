@@ -6,6 +6,8 @@
 //! The generation keeps an event for a consumer that is gone from reaching the one that has its place now.
 
 use crate::limits::CONSUMERS_MAX;
+use crate::slots::STREAM;
+use crate::streams::Reading;
 use bytes::Bytes;
 use narumq_broker::QueueHandle;
 
@@ -25,17 +27,48 @@ pub(crate) enum Stage {
     Gone,
 }
 
+/// What a consumer consumes.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A queue, which hands it messages.
+    Queue {
+        /// The queue.
+        queue: QueueHandle,
+        /// The channel's slot of that queue.
+        slot: u32,
+    },
+    /// A topic, which it reads.
+    Stream(Box<Reading>),
+}
+
+impl Source {
+    /// The queue, if it is one.
+    pub(crate) fn queue(&self) -> Option<&QueueHandle> {
+        match self {
+            Self::Queue { queue, .. } => Some(queue),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// The channel's slot of what is consumed.
+    #[inline]
+    pub(crate) fn slot(&self) -> u32 {
+        match self {
+            Self::Queue { slot, .. } => *slot,
+            Self::Stream(_) => STREAM,
+        }
+    }
+}
+
 /// One consumer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Consumer {
     /// Its channel.
     pub(crate) channel: u16,
     /// Its tag there.
     pub(crate) tag: Bytes,
     /// What it consumes.
-    pub(crate) queue: QueueHandle,
-    /// The channel's slot of that queue.
-    pub(crate) slot: u32,
+    pub(crate) source: Source,
     /// It takes without settling.
     pub(crate) takes: bool,
     /// Its deliveries tell how often they failed.
@@ -58,11 +91,11 @@ pub(crate) struct Consumers {
 }
 
 impl Consumers {
-    /// Gives a consumer its key; `None` if there are too many.
-    pub(crate) fn add(&mut self, consumer: Consumer) -> Option<u32> {
+    /// Gives a consumer its key; gives it back if there are too many.
+    pub(crate) fn add(&mut self, consumer: Consumer) -> Result<u32, Box<Consumer>> {
         let at = match self.free.pop() {
             Some(at) => at,
-            None if self.places.len() >= CONSUMERS_MAX => return None,
+            None if self.places.len() >= CONSUMERS_MAX => return Err(Box::new(consumer)),
             None => {
                 self.places.push(Place::default());
                 (self.places.len() - 1) as u32
@@ -70,7 +103,7 @@ impl Consumers {
         };
         let place = &mut self.places[at as usize];
         place.consumer = Some(consumer);
-        Some(place.generation << PLACE_BITS | at)
+        Ok(place.generation << PLACE_BITS | at)
     }
 
     #[inline]
@@ -93,6 +126,13 @@ impl Consumers {
         place.generation = (place.generation + 1) % ((1 << (32 - PLACE_BITS)) - 1);
         self.free.push(key & (CONSUMERS_MAX as u32 - 1));
         Some(consumer)
+    }
+
+    /// The keys of those that read topics.
+    pub(crate) fn stream_keys(&self) -> Vec<u32> {
+        let reads = |place: &Place| matches!(place.consumer, Some(Consumer { source: Source::Stream(_), .. }));
+        let keys = self.places.iter().enumerate().filter(|(_, place)| reads(place));
+        keys.map(|(at, place)| place.generation << PLACE_BITS | at as u32).collect()
     }
 
     /// All that are there.

@@ -1,9 +1,9 @@
 //! Declaring again: whether what is asked is what is there, and the words for where it is not.
 
-use crate::arguments::KNOWN;
+use crate::arguments::{KNOWN, age, interval_text};
 use crate::error::{Refused, exchange_in, queue_in};
 use crate::mapping::{shown, type_name};
-use narumq_broker::{ExchangeSpec, QueueHandle, QueueLocked};
+use narumq_broker::{ExchangeSpec, QueueHandle, QueueLocked, TopicHandle};
 use narumq_model::{ExchangeDefinition, ExchangeKind, Headers, Value};
 use std::fmt::Display;
 
@@ -44,6 +44,33 @@ pub(crate) fn queue(queue: &QueueHandle, asked: &Asked<'_>) -> Result<(), Refuse
             there = there.filter(|value| *value != classic || received.is_some());
         }
         same_argument(argument, name, received.as_ref(), there.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Refuses a declare that does not fit the topic that is there. One that was made through another door may have limits that
+/// nobody here asks for.
+pub(crate) fn stream(topic: &TopicHandle, asked: &Asked<'_>) -> Result<(), Refused> {
+    let current = topic.definition();
+    if asked.exclusive {
+        return Err(QueueLocked { queue: current.name.clone(), vhost: topic.vhost().clone() }.into());
+    }
+    let name = || queue_in(&current.name, topic.vhost());
+    same("durable", name, asked.durable, true)?;
+    same("auto_delete", name, asked.auto_delete, false)?;
+    let value = |argument: &str| asked.arguments.get(argument.as_bytes()).cloned();
+    same_argument("x-queue-type", name, value("x-queue-type").as_ref(), Some(&Value::from("stream")))?;
+    let policy = &current.policy;
+    let declared = policy.age_from_arrival;
+    let received = value("x-max-age");
+    if (received.is_some() || declared) && received.as_ref().and_then(age) != policy.retention_ms {
+        let there = policy.retention_ms.map(|millis| Value::from(&*interval_text(millis)));
+        return same_argument("x-max-age", name, received.as_ref(), there.as_ref());
+    }
+    let received = value("x-max-length-bytes");
+    let there = policy.retention_bytes.map(|bytes| Value::I64(i64::try_from(bytes).unwrap_or(i64::MAX)));
+    if received.is_some() || declared {
+        same_argument("x-max-length-bytes", name, received.as_ref(), there.as_ref())?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::codec::{BasicCancel, BasicGet, write_method};
 use crate::commands::basic;
-use crate::consumers::Stage;
+use crate::consumers::{Source, Stage};
 use crate::delivery::{self, Shown};
 use crate::error::{Code, Refused};
 use crate::input::NO_METHOD;
@@ -22,17 +22,17 @@ impl AmqpSession {
         let channel = self.channels.get_mut(consumer.channel).filter(|channel| !channel.closing);
         let (Some(channel), true) = (channel, consumer.stage != Stage::Gone) else {
             // Nobody has seen it: it goes back as it was.
-            let queue = consumer.queue.clone();
             link.spent += cost;
-            if !consumer.takes {
-                cx.broker.settle(&queue, (self.id, None), &[delivery.seq], Outcome::Return, cx.turn);
+            if let Some(queue) = consumer.source.queue().filter(|_| !consumer.takes) {
+                cx.broker.settle(queue, (self.id, None), &[delivery.seq], Outcome::Return, cx.turn);
             }
             return;
         };
         let tag = channel.next_tag();
         if !consumer.takes {
-            channel.queues.again(consumer.slot);
-            let (seq, queue, key) = (delivery.seq, consumer.slot, Some(delivery.consumer));
+            let slot = consumer.source.slot();
+            channel.queues.again(slot);
+            let (seq, queue, key) = (delivery.seq, slot, Some(delivery.consumer));
             channel.unsettled.push(Unsettled { tag, seq, queue, consumer: key });
         }
         link.spent += cost;
@@ -45,6 +45,10 @@ impl AmqpSession {
         let Some(link) = &mut self.link else { return };
         let Some(consumer) = link.consumers.remove(key) else { return };
         link.changed = true;
+        if let Source::Stream(_) = consumer.source {
+            link.streams -= 1;
+            consumer.close_stream(cx);
+        }
         let channel = self.channels.get_mut(consumer.channel).filter(|channel| !channel.closing);
         match (consumer.stage, channel) {
             (Stage::Cancelling { nowait }, channel) => {
@@ -55,7 +59,7 @@ impl AmqpSession {
             }
             (Stage::Serving, Some(channel)) => {
                 channel.consumers.remove(&consumer.tag);
-                channel.queues.leave(consumer.slot, 1);
+                channel.queues.leave(consumer.source.slot(), 1);
                 if channel.reply.as_ref().is_some_and(|reply| reply.tag == consumer.tag) {
                     channel.reply = None;
                 }
@@ -85,7 +89,9 @@ impl AmqpSession {
         if link.brake.congested {
             link.look_at_brake(cx);
         }
+        link.streams_due |= link.stream_pending > Lsn(0) && link.stream_pending <= lsn;
         self.tell_confirms(lsn, cx);
+        self.read_streams(cx);
     }
 
     /// An operator ends the connection, or the broker stops.

@@ -33,6 +33,7 @@ mod publish;
 mod routes;
 mod session;
 mod slots;
+mod streams;
 mod traits;
 mod unsettled;
 

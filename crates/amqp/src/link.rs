@@ -1,6 +1,6 @@
 //! What the channels of one connection share once it is open.
 
-use crate::consumers::Consumers;
+use crate::consumers::{Consumer, Consumers};
 use crate::error::Refused;
 use crate::flow::Brake;
 use crate::names::Names;
@@ -66,6 +66,14 @@ pub(crate) struct Link {
     /// Cancelled consumers whose last deliveries are still on their way.
     pub(crate) cancelling: u32,
     pub(crate) get: Option<WaitingGet>,
+    /// Channels with publishes to topics that are not appended yet.
+    pub(crate) gathered: Vec<u16>,
+    /// How many consumers read topics.
+    pub(crate) streams: u32,
+    /// There may be more to read, or more room for it.
+    pub(crate) streams_due: bool,
+    /// When this is durable readers of topics see more.
+    pub(crate) stream_pending: Lsn,
     /// Something has changed that listings show.
     pub(crate) changed: bool,
     /// Buffers that are used again.
@@ -108,6 +116,10 @@ impl Link {
             durable: Lsn(0),
             cancelling: 0,
             get: None,
+            gathered: Vec::new(),
+            streams: 0,
+            streams_due: false,
+            stream_pending: Lsn(0),
             changed: false,
             scratch: Vec::new(),
             taken: Vec::new(),
@@ -131,7 +143,9 @@ impl Link {
         if left == 0 || self.credit.fetch_add(left, Ordering::Relaxed) > 0 {
             return;
         }
-        let mut queues: Vec<QueueHandle> = self.consumers.iter().map(|consumer| consumer.queue.clone()).collect();
+        self.streams_due |= self.streams > 0;
+        let of = |consumer: &Consumer| consumer.source.queue().cloned();
+        let mut queues: Vec<QueueHandle> = self.consumers.iter().filter_map(of).collect();
         queues.sort_unstable_by_key(QueueHandle::id);
         queues.dedup_by_key(|queue| queue.id());
         for queue in &queues {
@@ -144,7 +158,8 @@ impl Link {
         if self.brake.congested {
             return Some(self.written);
         }
-        (self.waiting > self.durable).then_some(self.waiting)
+        let waiting = self.waiting.max(self.stream_pending);
+        (waiting > self.durable).then_some(waiting)
     }
 }
 

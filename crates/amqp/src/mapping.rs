@@ -16,7 +16,8 @@ pub(crate) fn headers_of(properties: &[u8]) -> Headers {
     table.map_or_else(Headers::default, headers)
 }
 
-fn value(field: Field<'_>) -> Value {
+/// A field as a value.
+pub(crate) fn value(field: Field<'_>) -> Value {
     match field {
         Field::LongString(bytes) => Value::Text(Bytes::copy_from_slice(bytes)),
         Field::SignedInt(n) => Value::I32(n),

@@ -37,20 +37,28 @@ impl Names {
         Self { seed, made: 0 }
     }
 
+    /// A random id of form and version 4.
+    pub(crate) fn uuid(&mut self) -> u128 {
+        let bytes = self.hash("uuid");
+        u128::from_be_bytes(bytes) & !(0xf000 << 64) & !(0xc0 << 56) | 0x4000 << 64 | 0x80 << 56
+    }
+
+    fn hash(&mut self, of: &str) -> [u8; 16] {
+        self.made += 1;
+        let hash = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(self.made.to_be_bytes());
+        let digest = hash.chain_update(of).finalize();
+        digest.first_chunk().copied().unwrap_or_default()
+    }
+
     /// `prefix` and 22 letters, digits, `-` or `_`: 128 bits of a hash, so that no name tells of another.
     pub(crate) fn make(&mut self, prefix: &str) -> String {
-        self.made += 1;
-        let digest = Sha256::new()
-            .chain_update(self.seed.to_be_bytes())
-            .chain_update(self.made.to_be_bytes())
-            .chain_update(prefix)
-            .finalize();
+        let digest = self.hash(prefix);
         let mut name = String::with_capacity(prefix.len() + 22);
         name.push_str(prefix);
         let mut bits = 0u32;
         let mut held = 0;
-        for byte in &digest[..16] {
-            bits = bits << 8 | u32::from(*byte);
+        for byte in digest {
+            bits = bits << 8 | u32::from(byte);
             held += 8;
             while held >= 6 {
                 held -= 6;

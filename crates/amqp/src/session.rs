@@ -113,9 +113,24 @@ impl AmqpSession {
             }
         }
         let durable = link.durable;
+        self.settle_gathered(cx);
         self.tell_confirms(durable, cx);
+        self.read_streams(cx);
         self.choked = cx.out.ready_len() > OUTPUT_MAX;
         self.list_changes(cx);
+    }
+
+    /// What was published to topics is appended, so that its confirms know what they wait for.
+    pub(crate) fn settle_gathered(&mut self, cx: &mut Context<'_>) {
+        let Some(link) = self.link.as_mut().filter(|link| !link.gathered.is_empty()) else { return };
+        let lsn = cx.broker.end_of_publishes(cx.turn);
+        cx.turn.want_sync(lsn);
+        for number in std::mem::take(&mut link.gathered) {
+            if let Some(channel) = self.channels.get_mut(number) {
+                channel.appended(lsn, link);
+                cx.turn.want_sync(channel.last_lsn);
+            }
+        }
     }
 
     pub(crate) fn tell_confirms(&mut self, durable: Lsn, cx: &mut Context<'_>) {
@@ -131,12 +146,14 @@ impl AmqpSession {
             self.leave(false, cx);
         }
         let Some(link) = self.link.take() else { return };
-        let mut queues: Vec<&QueueHandle> = link.consumers.iter().filter(|c| !c.takes).map(|c| &c.queue).collect();
+        let settling = link.consumers.iter().filter(|consumer| !consumer.takes);
+        let mut queues: Vec<&QueueHandle> = settling.filter_map(|consumer| consumer.source.queue()).collect();
         queues.sort_unstable_by_key(|queue| queue.id());
         queues.dedup_by_key(|queue| queue.id());
         for queue in queues {
             cx.broker.take_back(queue, link.id, cx.turn);
         }
+        link.consumers.iter().for_each(|consumer| consumer.close_stream(cx));
     }
 
     /// Whether something is waited for that is looked at again and again.
@@ -181,7 +198,12 @@ impl Session for AmqpSession {
         match event {
             Event::Deliver(delivery) => self.deliver(&delivery, cx),
             Event::Cancelled { consumer } => self.consumer_ended(consumer, cx),
-            Event::Ready { queue } => self.get_again(Some(queue), cx),
+            Event::Ready { queue } => {
+                if let Some(link) = &mut self.link {
+                    link.streams_due |= link.streams > 0;
+                }
+                self.get_again(Some(queue), cx);
+            }
             Event::Durable(lsn) => self.durable(lsn, cx),
             Event::Pressure(pressure) => {
                 if let Some(link) = &mut self.link {
@@ -195,6 +217,7 @@ impl Session for AmqpSession {
     }
 
     fn on_batch_end(&mut self, cx: &mut Context<'_>) {
+        self.read_streams(cx);
         self.list_changes(cx);
         // Nothing will be written that gives the credit back of what went back itself.
         if cx.out.ready_len() == 0
@@ -202,6 +225,7 @@ impl Session for AmqpSession {
         {
             link.refill(cx);
         }
+        self.read_streams(cx);
     }
 
     fn on_writable(&mut self, cx: &mut Context<'_>) {
@@ -210,6 +234,7 @@ impl Session for AmqpSession {
         if let Some(link) = &mut self.link {
             link.refill(cx);
         }
+        self.read_streams(cx);
     }
 
     fn on_tick(&mut self, cx: &mut Context<'_>) {

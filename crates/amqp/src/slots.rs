@@ -2,6 +2,9 @@
 
 use narumq_broker::QueueHandle;
 
+/// Stands where a slot does for deliveries out of a topic: these are in no queue.
+pub(crate) const STREAM: u32 = u32::MAX;
+
 /// The queues that a channel deals with, by slot, as long as something refers to them.
 #[derive(Debug, Default)]
 pub(crate) struct QueueSlots {
@@ -27,20 +30,20 @@ impl QueueSlots {
     /// A slot in use is used once more.
     #[inline]
     pub(crate) fn again(&mut self, slot: u32) {
-        if let Some((_, uses)) = &mut self.slots[slot as usize] {
+        if let Some(Some((_, uses))) = self.slots.get_mut(slot as usize) {
             *uses += 1;
         }
     }
 
     /// The queue in a slot.
     pub(crate) fn get(&self, slot: u32) -> Option<&QueueHandle> {
-        self.slots[slot as usize].as_ref().map(|(queue, _)| queue)
+        self.slots.get(slot as usize)?.as_ref().map(|(queue, _)| queue)
     }
 
     /// So many uses have ended.
     #[inline]
     pub(crate) fn leave(&mut self, slot: u32, count: usize) {
-        let place = &mut self.slots[slot as usize];
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
         if let Some((_, uses)) = place {
             *uses -= count;
             if *uses == 0 {

@@ -5,6 +5,7 @@ use crate::core::lock;
 use crate::publish::{Locked, push_all};
 use crate::queue::{Dead, Queue};
 use crate::route::{RouteQuery, Targets, route};
+use crate::topic::Topic;
 use crate::turn::Turn;
 use bytes::Bytes;
 use narumq_model::{Death, DeathReason, Envelope, Headers, Lsn, Message, ObjectId, Seq, Time};
@@ -52,20 +53,29 @@ impl Broker {
         message.set_envelope(envelope);
         (message.expires_at, message.visible_at) = (Time::NEVER, Time(0));
         (message.failures, message.hand_overs) = (0, 0);
-        let targets = exchange.map_or_else(Targets::new, |exchange| self.grave(queue, &exchange, &message));
+        let (targets, topics) =
+            exchange.map_or_else(Default::default, |exchange| self.grave(queue, &exchange, &message));
+        if !topics.is_empty() {
+            // Ahead of its removal: after a crash it is in the topic, in the queue, or in both.
+            for topic in &topics {
+                self.gather(topic, &message, turn);
+            }
+            turn.moved = turn.moved.max(self.end_of_publishes(turn));
+        }
         self.move_message(queue, seq, &message, &targets, turn);
     }
 
-    /// The queues a dead message goes to, those left out that would make it go in circles.
-    fn grave(&self, queue: &Queue, exchange: &str, message: &Message) -> Targets {
-        let Some(vhost) = self.vhost(&queue.vhost) else { return Targets::new() };
+    /// The queues and topics a dead message goes to, those left out that would make it go in circles.
+    fn grave(&self, queue: &Queue, exchange: &str, message: &Message) -> (Targets, Vec<Arc<Topic>>) {
+        let Some(vhost) = self.vhost(&queue.vhost) else { return Default::default() };
         let keys = message.keys();
         let keys: Vec<&[u8]> = keys.iter().map(Bytes::as_ref).collect();
         let headers = || self.headers_of(message);
         let query = RouteQuery { exchange: exchange.as_bytes(), keys: &keys, headers: &headers };
-        let Ok(route) = route(&vhost, &vhost.read(), &query, true) else { return Targets::new() };
+        let Ok(route) = route(&vhost, &vhost.read(), &query, true) else { return Default::default() };
         let deaths = message.envelope().map_or(&[][..], |e| &e.deaths);
-        route.targets.iter().filter(|target| !circles(deaths, &target.definition.name)).cloned().collect()
+        let topics = route.topics.as_deref().map(<[_]>::to_vec).unwrap_or_default();
+        (route.targets.iter().filter(|target| !circles(deaths, &target.definition.name)).cloned().collect(), topics)
     }
 
     fn headers_of(&self, message: &Message) -> Headers {

@@ -20,8 +20,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who is told when the log ends for good.
-type OnFailure = Arc<dyn Fn(&str) + Send + Sync>;
+/// Who is told when the log ends for good, or what an operator should know.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 pub(crate) struct Core {
     pub(crate) log: Arc<Log>,
@@ -46,7 +46,8 @@ pub(crate) struct Core {
     pub(crate) scratch: Scratch,
     pub(crate) totals: Totals,
     pub(crate) promises: Promises,
-    pub(crate) on_failure: OnceLock<OnFailure>,
+    pub(crate) on_failure: OnceLock<Tell>,
+    pub(crate) on_warning: OnceLock<Tell>,
     deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
     /// The time of the latest turn, for what the log's threads do.
     time: AtomicU64,
@@ -78,6 +79,7 @@ impl Core {
             totals: Totals::default(),
             promises: Promises::default(),
             on_failure: OnceLock::new(),
+            on_warning: OnceLock::new(),
             deadlines: Mutex::default(),
             time: AtomicU64::new(0),
         }

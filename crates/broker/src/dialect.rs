@@ -61,7 +61,9 @@ pub struct BrokenBatch(pub String);
 
 /// Where a record lies that a reader gets out of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordPlace {
+pub struct RecordPlace<'a> {
+    /// The topic's name: the routing key that a reader sees of a record that has none.
+    pub topic: &'a str,
     /// Number of its partition.
     pub partition: u32,
     /// Its offset there.
@@ -78,7 +80,7 @@ pub trait MessageDialect: Send + Sync {
     /// What a message of this format says. Bytes that cannot be read as properties say nothing.
     fn read(&self, message: &Message) -> Record;
     /// A message of this format that says it, and where it lies if it comes out of a topic.
-    fn write(&self, record: &Record, place: Option<RecordPlace>, builder: &mut MessageBuilder) -> Message;
+    fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message;
 }
 
 /// The dialects of all doors, by format.

@@ -29,6 +29,7 @@ mod publish;
 mod queue;
 mod registry;
 mod route;
+mod stream;
 mod topic;
 mod topology;
 mod turn;
@@ -39,7 +40,7 @@ pub use counts::Counts;
 pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
-pub use declare::topics::{CreateTopicError, TopicSettings, TopicSpec};
+pub use declare::topics::{CreateTopicError, StreamForm, StreamLimits, TopicSettings, TopicSpec};
 pub use dialect::{BatchFacts, BrokenBatch, Dialect, Dialects, MessageDialect, ProducerRun, RecordPlace};
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
@@ -53,6 +54,7 @@ pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
 pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
+pub use stream::{Stream, StreamError, StreamProgress, StreamSpec, StreamStart};
 pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
 pub use topic::{Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
@@ -131,6 +133,10 @@ impl Broker {
             let mut untold = std::mem::take(&mut turn.untold);
             untold.drain(..).for_each(|queue| queue.lock().end_turn(&queue, &self.core, turn));
             turn.untold = untold;
+        }
+        if !turn.framing.is_empty() {
+            let lsn = self.end_of_publishes(turn);
+            turn.want_sync(lsn);
         }
         if !turn.unwritten.is_empty() {
             let mut unwritten = std::mem::take(&mut turn.unwritten);

@@ -7,6 +7,7 @@ mod told;
 use crate::Broker;
 use crate::core::Core;
 use crate::declare::exchanges::ExchangeSpec;
+use crate::declare::topics::StreamForm;
 use crate::dialect::Dialects;
 use crate::event::Event;
 use crate::group::GroupSettings;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub topics: PartitionSettings,
     /// How the core reads the batches of each format.
     pub dialects: Dialects,
+    /// What a topic is made of that is declared as a stream, through a door that has no topics of its own.
+    pub streams: Option<StreamForm>,
     /// The settings of groups.
     pub groups: Arc<GroupSettings>,
     /// Reads the headers out of property bytes, for exchanges that route dead messages by them.
@@ -59,6 +62,7 @@ impl Default for Settings {
             given_exchanges: Vec::new(),
             headers_of: None,
             dialects: Dialects::default(),
+            streams: None,
             groups: Arc::default(),
             topics: PartitionSettings::default(),
             default_vhost: "/".into(),
@@ -172,6 +176,11 @@ impl Broker {
     /// Names who is told, once, if the log ends for good.
     pub fn on_failure(&self, tell: Arc<dyn Fn(&str) + Send + Sync>) {
         let _ = self.core.on_failure.set(tell);
+    }
+
+    /// Names who is told of what an operator should know.
+    pub fn on_warning(&self, tell: Arc<dyn Fn(&str) + Send + Sync>) {
+        let _ = self.core.on_warning.set(tell);
     }
 
     /// Tells every session the same, by ids that the network layer knows.

@@ -5,6 +5,7 @@ use crate::queue::Queue;
 use crate::queue::admit::enqueue;
 use crate::queue::settle::Outcome;
 use crate::route::Route;
+use crate::topic::Topic;
 use crate::turn::Turn;
 use crate::{QueueHandle, queue};
 use narumq_log::{BodyPlace, Entry, Kind};
@@ -18,8 +19,10 @@ use std::sync::{Arc, MutexGuard};
 pub struct Published {
     /// What must be durable before it may be confirmed; `Lsn(0)` = nothing.
     pub lsn: Lsn,
-    /// At least one queue refused it.
+    /// At least one queue or topic refused it.
     pub refused: bool,
+    /// It also waits for what [`Broker::end_of_publishes`] returns.
+    pub gathered: bool,
 }
 
 /// One settlement of a transaction.
@@ -51,13 +54,20 @@ impl Broker {
     /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
     pub fn publish(&self, route: &Route, message: Message, turn: &mut Turn) -> Published {
         count(route, turn);
+        let gathered = match &route.topics {
+            Some(topics) => self.gather_all(topics, &message, turn),
+            None => Published::default(),
+        };
         let published = match route.targets.as_slice() {
-            [] => Published::default(),
+            [] => gathered,
             [queue] => {
                 let (lsn, refused) = queue.publish(message, &self.core, turn);
-                Published { lsn, refused }
+                Published { lsn, refused: refused || gathered.refused, ..gathered }
             }
-            _ => self.publish_many(route, &message, turn),
+            _ => {
+                let Published { lsn, refused, .. } = self.publish_many(route, &message, turn);
+                Published { lsn, refused: refused || gathered.refused, ..gathered }
+            }
         };
         self.after(turn);
         published
@@ -133,7 +143,8 @@ impl Broker {
     }
 
     /// Settles and publishes as one group: after a crash all of it holds, or nothing. What is rejected and has
-    /// somewhere to go moves there behind the group, one by one; the LSN covers that, too.
+    /// somewhere to go moves there behind the group, one by one, and what goes to topics is appended behind it; the LSN
+    /// covers that, too.
     pub fn transact(
         &self,
         settles: Vec<TxSettle>,
@@ -154,9 +165,14 @@ impl Broker {
         }
         let mut published = Published::default();
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
+        let mut gathered = Published::default();
         let mut coming: BTreeMap<ObjectId, (u64, u64)> = BTreeMap::new();
         for TxPublish { route, message } in &publishes {
             count(route, turn);
+            if let Some(topics) = &route.topics {
+                let Published { refused, .. } = self.gather_all(topics, message, turn);
+                gathered.refused |= refused;
+            }
             for target in route.targets.iter() {
                 let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
                 if state.deleted {
@@ -179,7 +195,18 @@ impl Broker {
         locked.values_mut().for_each(|(queue, state)| state.settle_in(queue, &self.core, turn));
         drop(locked);
         self.after(turn);
-        published.lsn = published.lsn.max(std::mem::take(&mut turn.moved));
+        let framed = self.end_of_publishes(turn);
+        published.lsn = published.lsn.max(std::mem::take(&mut turn.moved)).max(framed);
+        published.refused |= gathered.refused;
+        published
+    }
+
+    /// Takes a message for topics.
+    fn gather_all(&self, topics: &[Arc<Topic>], message: &Message, turn: &mut Turn) -> Published {
+        let mut published = Published { gathered: true, ..Published::default() };
+        for topic in topics {
+            published.refused |= !self.gather(topic, message, turn);
+        }
         published
     }
 
@@ -233,7 +260,7 @@ pub(crate) fn push_all(locked: &mut BTreeMap<ObjectId, Locked<'_>>, copies: Vec<
 #[inline]
 fn count(route: &Route, turn: &mut Turn) {
     turn.counts.received += 1;
-    match route.targets.len() {
+    match route.queues() {
         0 => turn.counts.unroutable_dropped += 1,
         _ => turn.counts.routed += 1,
     }

@@ -1,7 +1,8 @@
-//! From an exchange and its keys to the queues: direct hits, exchanges behind exchanges, alternates.
+//! From an exchange and its keys to the queues and topics: direct hits, exchanges behind exchanges, alternates.
 
 use crate::error::{InternalExchange, NoSuchExchange, RouteError};
 use crate::queue::Queue;
+use crate::topic::Topic;
 use crate::topology::{Vhost, VhostState};
 use narumq_model::{Destination, ExchangeKind, Headers, Name};
 use smallvec::SmallVec;
@@ -15,13 +16,15 @@ pub(crate) type Targets = SmallVec<[Arc<Queue>; 2]>;
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(crate) targets: Arc<Targets>,
+    /// The topics that it leads to, each once; mostly there are none.
+    pub(crate) topics: Option<Arc<[Arc<Topic>]>>,
     reusable: bool,
 }
 
 impl Route {
-    /// How many queues it leads to.
+    /// How many queues and topics it leads to.
     pub fn queues(&self) -> usize {
-        self.targets.len()
+        self.targets.len() + self.topics.as_ref().map_or(0, |topics| topics.len())
     }
 
     /// Whether the same exchange and keys lead to the same queues, whatever the headers.
@@ -29,10 +32,13 @@ impl Route {
         self.reusable
     }
 
-    pub(crate) fn to(mut targets: Targets, reusable: bool) -> Self {
+    pub(crate) fn to(mut targets: Targets, mut topics: Vec<Arc<Topic>>, reusable: bool) -> Self {
         targets.sort_unstable_by_key(|q| q.id());
         targets.dedup_by_key(|q| q.id());
-        Self { targets: Arc::new(targets), reusable }
+        topics.sort_unstable_by_key(|topic| topic.definition().id);
+        topics.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let topics = (!topics.is_empty()).then(|| topics.into());
+        Self { targets: Arc::new(targets), topics, reusable }
     }
 }
 
@@ -52,6 +58,7 @@ struct Walk<'a> {
     headers: RefCell<Option<Headers>>,
     seen: SmallVec<[Name; 4]>,
     targets: Targets,
+    topics: Vec<Arc<Topic>>,
     reusable: bool,
 }
 
@@ -68,6 +75,7 @@ pub(crate) fn route(
         headers: RefCell::new(None),
         seen: SmallVec::new(),
         targets: Targets::new(),
+        topics: Vec::new(),
         reusable: true,
     };
     let missing = || {
@@ -84,7 +92,7 @@ pub(crate) fn route(
         }
     }
     walk.exchange(name);
-    Ok(Route::to(walk.targets, walk.reusable))
+    Ok(Route::to(walk.targets, walk.topics, walk.reusable))
 }
 
 impl Walk<'_> {
@@ -112,7 +120,7 @@ impl Walk<'_> {
         }
         for destination in found {
             match destination {
-                Destination::Queue(queue) => self.targets.extend(self.state.queues.get(&queue).cloned()),
+                Destination::Queue(queue) => self.queue(&queue),
                 Destination::Exchange(exchange) => self.exchange(&exchange),
             }
         }
@@ -120,8 +128,17 @@ impl Walk<'_> {
 
     fn default_exchange(&mut self) {
         for key in self.query.keys {
-            let queue = std::str::from_utf8(key).ok().and_then(|name| self.state.queues.get(name));
-            self.targets.extend(queue.cloned());
+            if let Ok(name) = std::str::from_utf8(key) {
+                self.queue(name);
+            }
+        }
+    }
+
+    /// A queue, or the topic that has the name.
+    fn queue(&mut self, name: &str) {
+        match self.state.queues.get(name) {
+            Some(queue) => self.targets.push(queue.clone()),
+            None => self.topics.extend(self.state.topics.get(name).cloned()),
         }
     }
 }

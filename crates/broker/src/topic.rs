@@ -37,6 +37,7 @@ pub(crate) use snapshot::STATE;
 pub use trim::TrimError;
 
 use narumq_model::{Name, ObjectId, TopicDefinition};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A topic. Settings and partitions may be added to; the rest never changes.
@@ -44,6 +45,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub(crate) struct Topic {
     pub(crate) vhost: Name,
     state: RwLock<TopicState>,
+    /// Who reads it record by record.
+    pub(crate) readers: AtomicU32,
+    /// Deals records without a key to the partitions.
+    pub(crate) turn: AtomicU32,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +59,8 @@ struct TopicState {
 
 impl Topic {
     pub(crate) fn new(vhost: Name, definition: Arc<TopicDefinition>, partitions: Arc<[Arc<Partition>]>) -> Self {
-        Self { vhost, state: RwLock::new(TopicState { definition, partitions }) }
+        let (readers, turn) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { vhost, state: RwLock::new(TopicState { definition, partitions }), readers, turn }
     }
 
     fn state(&self) -> TopicState {

@@ -67,7 +67,9 @@ impl VhostState {
         exchange(&binding.source)
             && match &binding.destination {
                 Destination::Exchange(name) => exchange(name),
-                Destination::Queue(name) => self.queues.get(name).is_some_and(|q| q.journaled),
+                Destination::Queue(name) => {
+                    self.topics.contains_key(name) || self.queues.get(name).is_some_and(|q| q.journaled)
+                }
             }
     }
 

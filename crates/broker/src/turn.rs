@@ -2,6 +2,7 @@
 
 use crate::counts::Counts;
 use crate::queue::Queue;
+use crate::stream::Framing;
 use crate::topic::Partition;
 use narumq_model::{Lsn, Time};
 use std::sync::Arc;
@@ -25,6 +26,10 @@ pub struct Turn {
     pub(crate) untold: Vec<Arc<Queue>>,
     /// Partitions whose batches of this turn are to be written before anything is answered.
     pub(crate) unwritten: Vec<Arc<Partition>>,
+    /// Messages that go to topics, until they are appended.
+    pub(crate) framing: Vec<Framing>,
+    /// The last batch of those that were appended in this turn.
+    pub(crate) framed: Lsn,
     /// The last message that was moved to where the dead go: who settled it waits for that, too.
     pub(crate) moved: Lsn,
     /// Something that was promised is done.
@@ -46,6 +51,8 @@ impl Turn {
             unused: Vec::new(),
             untold: Vec::new(),
             unwritten: Vec::new(),
+            framing: Vec::new(),
+            framed: Lsn(0),
             moved: Lsn(0),
             kept: false,
             scratch: Vec::new(),

@@ -18,7 +18,7 @@ mod settings;
 mod topics;
 
 pub use dialect::RecordBatches;
-pub use settings::{Advertised, Settings, cluster_id};
+pub use settings::{Advertised, Settings, cluster_id, stream_settings};
 
 use narumq_door::{ConnInfo, Door, Session};
 use narumq_model::{FormatId, Time};

@@ -3,8 +3,11 @@
 pub(crate) mod broker;
 pub(crate) mod plan;
 pub(crate) mod shown;
+mod stream;
 pub(crate) mod topic;
 pub(crate) mod value;
+
+pub use stream::stream_settings;
 
 /// The address that clients are told to come to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -68,7 +68,7 @@ impl QueueDefinition {
 /// What a binding leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Destination {
-    /// A queue by name.
+    /// A queue or a topic by name.
     Queue(Name),
     /// An exchange by name.
     Exchange(Name),

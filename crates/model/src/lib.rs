@@ -21,7 +21,7 @@ pub use id::{Durability, Epoch, FormatId, Lsn, ObjectId, Seq, SeqRange, SessionI
 pub use message::{Death, DeathReason, Envelope, Message, MessageBuilder, MessageParts};
 pub use policy::{Overflow, QueuePolicy};
 pub use record::{Properties, Record};
-pub use topic::{GroupDefinition, TopicDefinition, TopicPolicy};
+pub use topic::{GroupDefinition, KeyFrom, TopicDefinition, TopicPolicy};
 pub use value::{Headers, Value};
 
 /// The name of an object of a vhost: UTF-8, 0 to 255 bytes, shared.

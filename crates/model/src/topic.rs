@@ -25,6 +25,18 @@ pub struct TopicDefinition {
     pub settings: Vec<(Name, Name)>,
 }
 
+/// What becomes the key of a message that reaches a topic without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyFrom {
+    /// Nothing: it has no key.
+    #[default]
+    Nothing,
+    /// Its routing key, unless that is empty.
+    RoutingKey,
+    /// The text or bytes of this header, if it is there.
+    Header(Name),
+}
+
 /// The effective settings of a topic. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicPolicy {
@@ -62,6 +74,8 @@ pub struct TopicPolicy {
     pub compaction_lag_ms: u64,
     /// A record is compacted at this age at the latest; `None` = whenever.
     pub compaction_lag_max_ms: Option<u64>,
+    /// What becomes the key of a message without one.
+    pub key_from: KeyFrom,
 }
 
 impl Default for TopicPolicy {
@@ -86,6 +100,7 @@ impl Default for TopicPolicy {
             dirty_per_mille: 500,
             compaction_lag_ms: 0,
             compaction_lag_max_ms: None,
+            key_from: KeyFrom::Nothing,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::address::Address;
 use crate::directory::{Opened, ProcessDirectory};
 use crate::{startup, system};
-use narumq_broker::Dialects;
+use narumq_broker::{Dialects, StreamForm};
 use narumq_door::Door;
 use narumq_net::Listen;
 use std::sync::Arc;
@@ -40,6 +40,11 @@ fn kafka(config: &Config, identity: u128) -> Arc<dyn Door> {
     let log_dir = config.data_dir.join("log").display().to_string();
     let settings = narumq_kafka::Settings { cluster_id, log_dir, ..narumq_kafka::Settings::default() };
     Arc::new(narumq_kafka::Kafka::new(settings))
+}
+
+/// What streams are made of that are declared through a door without topics.
+pub(crate) fn streams() -> StreamForm {
+    StreamForm { format: narumq_kafka::FORMAT, settings: narumq_kafka::stream_settings }
 }
 
 /// How the core reads the batches of each door.

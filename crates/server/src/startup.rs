@@ -117,6 +117,7 @@ fn open_broker(
         given_exchanges: narumq_amqp::given_exchanges(),
         topics: Default::default(),
         dialects: doors::dialects(),
+        streams: Some(doors::streams()),
         groups: Default::default(),
         headers_of: Some(narumq_amqp::headers_of),
         default_vhost: "/".into(),

@@ -1,8 +1,10 @@
 //! Settling: acks that come one by one are passed on together, and consumers learn that there is room again.
 
 use super::Channel;
+use crate::consumers::{Consumer, Source};
 use crate::limits::UNLIMITED;
 use crate::link::Link;
+use crate::slots::STREAM;
 use crate::unsettled::Unsettled;
 use narumq_broker::Outcome;
 use narumq_door::Context;
@@ -81,6 +83,9 @@ impl Channel {
         link: &mut Link,
         cx: &mut Context<'_>,
     ) {
+        if slot == STREAM {
+            return self.settle_read(consumer, seqs.len() as i64, seqs.len(), link, cx);
+        }
         let Some(queue) = self.queues.get(slot) else { return };
         let freed = if consumer.is_some() { seqs.len() } else { 0 };
         let before = if freed > 0 { self.shared.fetch_add(freed as i64, Ordering::Relaxed) } else { 1 };
@@ -92,14 +97,40 @@ impl Channel {
         }
     }
 
+    /// Records out of a topic stay where they are, however they are settled: there is room for more. `freed`: what the
+    /// channel's allowance gets back.
+    pub(crate) fn settle_read(
+        &mut self,
+        consumer: Option<u32>,
+        freed: i64,
+        count: usize,
+        link: &mut Link,
+        cx: &mut Context<'_>,
+    ) {
+        let before = self.shared.fetch_add(freed, Ordering::Relaxed);
+        if let Some(Consumer { source: Source::Stream(reading), .. }) = consumer.and_then(|key| link.consumers.get(key))
+        {
+            reading.settled(count);
+            cx.turn.counts.acknowledged += count as u64;
+        }
+        link.streams_due = true;
+        if before <= 0 && freed > 0 {
+            self.resume(link, cx);
+        }
+    }
+
     /// The consumers of this channel are looked at again: there may be room by the channel's shared allowance.
     pub(crate) fn resume(&self, link: &mut Link, cx: &mut Context<'_>) {
         let mut seen: Vec<u32> = Vec::new();
         for key in self.consumers.values() {
             let Some(consumer) = link.consumers.get(*key).filter(|consumer| !consumer.takes) else { continue };
-            if !seen.contains(&consumer.slot) {
-                seen.push(consumer.slot);
-                cx.broker.resume(&consumer.queue, cx.turn);
+            match &consumer.source {
+                Source::Stream(_) => link.streams_due = true,
+                Source::Queue { queue, slot } if !seen.contains(slot) => {
+                    seen.push(*slot);
+                    cx.broker.resume(queue, cx.turn);
+                }
+                Source::Queue { .. } => {}
             }
         }
     }

@@ -1,12 +1,13 @@
 //! Class basic, publishing and delivering left out: consumers, single messages, settlements, prefetch.
 
+use super::stream;
 use crate::arguments::{QueueType, type_of};
 use crate::channel::{Channel, ReplyConsumer};
 use crate::codec::{
     BasicAck, BasicCancel, BasicConsume, BasicConsumeOk, BasicGet, BasicGetEmpty, BasicNack, BasicQos, BasicQosOk,
     BasicRecoverOk, BasicReject, Table,
 };
-use crate::consumers::{Consumer, Stage};
+use crate::consumers::{Consumer, Source, Stage};
 use crate::delivery::{self, Shown};
 use crate::error::{Code, Refused, queue_in};
 use crate::link::{Link, WaitingGet};
@@ -53,16 +54,24 @@ pub(super) fn consume(
         reply_queue(link, channel, method.no_ack, cx)?
     } else {
         let name = channel.queue_name(method.queue)?;
+        if let Some(topic) = cx.broker.topic(&link.vhost, &name) {
+            let tag = given_tag(link, tag);
+            return stream::consume(link, channel, method, (&topic, tag), cx);
+        }
         link.queue(&name, cx)?
     };
     let priority = priority(&queue, method.arguments)?;
-    let tag = if tag.is_empty() { link.names.make("amq.ctag-") } else { tag.to_owned() };
-    let tag = Bytes::from(tag);
+    let tag = given_tag(link, tag);
     start(link, channel, method, (&queue, tag.clone(), priority), cx)?;
     if is_reply {
         channel.reply = Some(ReplyConsumer { tag, queue: queue.name().clone() });
     }
     Ok(())
+}
+
+/// The consumer's tag, made up if the client gives none.
+fn given_tag(link: &mut Link, tag: &str) -> Bytes {
+    Bytes::from(if tag.is_empty() { link.names.make("amq.ctag-") } else { tag.to_owned() })
 }
 
 /// Starts a consumer and says so, before anything can be delivered to it.
@@ -80,13 +89,12 @@ fn start(
     let consumer = Consumer {
         channel: channel.number,
         tag: tag.clone(),
-        queue: queue.clone(),
-        slot,
+        source: Source::Queue { queue: queue.clone(), slot },
         takes: method.no_ack,
         counts: counts_failures(queue),
         stage: Stage::Serving,
     };
-    let Some(key) = link.consumers.add(consumer) else {
+    let Ok(key) = link.consumers.add(consumer) else {
         channel.queues.leave(slot, 1);
         return Err(Refused::new(Code::ResourceError, "too many consumers on this connection"));
     };
@@ -170,6 +178,7 @@ pub(super) fn get(
     cx: &mut Context<'_>,
 ) -> Result<(), Refused> {
     let name = channel.queue_name(method.queue)?;
+    stream::refuse(link, &name, "basic.get", cx)?;
     let queue = link.queue(&name, cx)?;
     try_get(link, channel, queue, method.no_ack, cx)
 }

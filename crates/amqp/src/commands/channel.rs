@@ -39,6 +39,7 @@ impl AmqpSession {
 
     /// The client closes a channel. Confirms that wait for the disk go with the answer, which waits for it, too.
     pub(crate) fn close_channel(&mut self, number: u16, cx: &mut Context<'_>) {
+        self.settle_gathered(cx);
         let (Some(link), Some(mut channel)) = (&mut self.link, self.channels.remove(number)) else { return };
         channel.end(link, cx);
         cx.turn.counts.channels_closed += 1;
@@ -53,6 +54,7 @@ impl AmqpSession {
 
     /// We close a channel: what comes on it is thrown away until the client has said so, too.
     pub(crate) fn refuse_channel(&mut self, number: u16, refused: &Refused, method: MethodId, cx: &mut Context<'_>) {
+        self.settle_gathered(cx);
         let (Some(link), Some(channel)) = (&mut self.link, self.channels.get_mut(number)) else { return };
         channel.end(link, cx);
         cx.turn.counts.channels_closed += 1;

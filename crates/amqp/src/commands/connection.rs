@@ -173,6 +173,7 @@ impl AmqpSession {
     /// Ends all channels and gives up what belongs to the connection. What is written to lane 0 from now on comes after
     /// all answers that are held and, `in_order`, after all confirms.
     pub(crate) fn leave(&mut self, in_order: bool, cx: &mut Context<'_>) {
+        self.settle_gathered(cx);
         let Some(link) = &mut self.link else { return };
         cx.broker.unregister(link.id);
         cx.turn.counts.connections_closed += 1;

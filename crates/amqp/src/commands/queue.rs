@@ -1,7 +1,8 @@
 //! Class queue.
 
 use super::exchange::{binding, make_binding, undo_binding};
-use crate::arguments::{self, Properties};
+use super::stream;
+use crate::arguments::{self, Properties, QueueType, type_of};
 use crate::channel::Channel;
 use crate::codec::{
     QueueBind, QueueBindOk, QueueDeclare, QueueDeclareOk, QueueDelete, QueueDeleteOk, QueuePurge, QueuePurgeOk,
@@ -12,7 +13,7 @@ use crate::error::Refused;
 use crate::link::Link;
 use crate::mapping::headers;
 use crate::names;
-use narumq_broker::{Declared, DeleteQueueError, QueueError, QueueHandle, QueueSpec};
+use narumq_broker::{Declared, DeleteQueueError, QueueError, QueueHandle, QueueSpec, TopicHandle};
 use narumq_door::Context;
 use narumq_model::{Destination, Lsn, Name};
 
@@ -31,19 +32,37 @@ pub(super) fn declare(
     if names::is_reply_queue(&name) {
         return declare_reply(link, channel, &name, method.nowait, cx);
     }
-    let (queue, lsn) = if method.passive { (link.queue(&name, cx)?, Lsn(0)) } else { make(link, &name, method, cx)? };
-    channel.last_queue = Some(queue.name().clone());
+    let (found, lsn) = if method.passive { (find(link, &name, cx)?, Lsn(0)) } else { make(link, &name, method, cx)? };
+    let (name, messages, consumer_count) = match &found {
+        Found::Queue(queue) => {
+            let counts = cx.broker.counts(queue);
+            (queue.name().clone(), counts.ready, counts.consumers)
+        }
+        Found::Stream(topic) => {
+            let (records, readers) = stream::counts(topic, cx);
+            (topic.definition().name.clone(), records, readers)
+        }
+    };
     channel.wrote(lsn, link);
     if !method.nowait {
-        let counts = cx.broker.counts(&queue);
-        let answer = QueueDeclareOk {
-            queue: queue.name().as_bytes(),
-            message_count: count(counts.ready),
-            consumer_count: counts.consumers,
-        };
+        let answer = QueueDeclareOk { queue: name.as_bytes(), message_count: count(messages), consumer_count };
         channel.answer(lsn, &answer, cx);
     }
+    channel.last_queue = Some(name);
     Ok(())
+}
+
+/// What a queue's name stands for.
+enum Found {
+    Queue(QueueHandle),
+    Stream(TopicHandle),
+}
+
+fn find(link: &Link, name: &str, cx: &Context<'_>) -> Result<Found, Refused> {
+    match cx.broker.topic(&link.vhost, name) {
+        Some(topic) => Ok(Found::Stream(topic)),
+        None => Ok(Found::Queue(link.queue(name, cx)?)),
+    }
 }
 
 /// The address of direct replies: only whether someone waits there can be asked.
@@ -67,18 +86,17 @@ fn declare_reply(
     Ok(())
 }
 
-fn make(
-    link: &mut Link,
-    name: &str,
-    method: &QueueDeclare<'_>,
-    cx: &mut Context<'_>,
-) -> Result<(QueueHandle, Lsn), Refused> {
+fn make(link: &mut Link, name: &str, method: &QueueDeclare<'_>, cx: &mut Context<'_>) -> Result<(Found, Lsn), Refused> {
     let arguments = headers(method.arguments);
     // A queue that goes with its connection outlives no restart.
     let durable = method.durable && !method.exclusive;
     let (exclusive, auto_delete) = (method.exclusive, method.auto_delete);
     let asked = Asked { durable, exclusive, auto_delete, arguments: &arguments };
+    let is_stream = type_of(&arguments) == QueueType::Stream;
     if !name.is_empty() {
+        if let Some(topic) = cx.broker.topic(&link.vhost, name).filter(|_| !is_stream) {
+            return Err(stream::differs(&topic, &asked));
+        }
         match cx.broker.queue(&link.vhost, name, link.id) {
             Ok(queue) => equivalence::queue(&queue, &asked)?,
             Err(QueueError::NoSuchQueue(_)) if name.starts_with(names::RESERVED) => {
@@ -91,15 +109,19 @@ fn make(
         }
     }
     let name: Name = if name.is_empty() { link.names.make("amq.gen-").into() } else { name.into() };
-    let vhost = link.vhost_name();
     let properties = Properties { durable: method.durable, exclusive, auto_delete };
+    if is_stream {
+        let (topic, lsn) = stream::make(link, name, properties, &asked, cx)?;
+        return Ok((Found::Stream(topic), lsn));
+    }
+    let vhost = link.vhost_name();
     let policy = arguments::policy((&name, vhost), properties, &arguments)?;
     let spec = QueueSpec { name: Some(name), durable, exclusive, auto_delete, policy, arguments: arguments.clone() };
     match cx.broker.declare_queue(&link.vhost, spec, link.id, cx.turn)? {
-        (Declared::Created(queue), lsn) => Ok((queue, lsn)),
+        (Declared::Created(queue), lsn) => Ok((Found::Queue(queue), lsn)),
         (Declared::Existing(queue), lsn) => {
             equivalence::queue(&queue, &asked)?;
-            Ok((queue, lsn))
+            Ok((Found::Queue(queue), lsn))
         }
     }
 }
@@ -151,6 +173,7 @@ pub(super) fn purge(
     cx: &mut Context<'_>,
 ) -> Result<(), Refused> {
     let name = channel.queue_name(method.queue)?;
+    stream::refuse(link, &name, "queue.purge", cx)?;
     let queue = link.queue(&name, cx)?;
     let (purged, lsn) = cx.broker.purge(&queue, cx.turn);
     channel.wrote(lsn, link);
@@ -169,10 +192,13 @@ pub(super) fn delete(
 ) -> Result<(), Refused> {
     let name = channel.queue_name(method.queue)?;
     let unless = (method.if_unused, method.if_empty);
-    let (deleted, lsn) = match cx.broker.delete_queue(&link.vhost, &name, unless, link.id, cx.turn) {
-        Ok(done) => done,
-        Err(DeleteQueueError::NoSuchQueue(_)) => (0, cx.broker.last_catalog_lsn()),
-        Err(error) => return Err(error.into()),
+    let (deleted, lsn) = match stream::delete(link, &name, method.if_unused, cx)? {
+        Some(done) => done,
+        None => match cx.broker.delete_queue(&link.vhost, &name, unless, link.id, cx.turn) {
+            Ok(done) => done,
+            Err(DeleteQueueError::NoSuchQueue(_)) => (0, cx.broker.last_catalog_lsn()),
+            Err(error) => return Err(error.into()),
+        },
     };
     channel.wrote(lsn, link);
     if !method.nowait {

@@ -5,6 +5,7 @@ use crate::codec::{TxCommitOk, TxRollbackOk, TxSelectOk};
 use crate::delivery;
 use crate::error::Refused;
 use crate::link::Link;
+use crate::slots::STREAM;
 use crate::unsettled::Unsettled;
 use narumq_broker::{Outcome, Route, TxPublish, TxSettle};
 use narumq_door::Context;
@@ -76,6 +77,9 @@ pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_
     let Transaction { publishes, unroutable, dropped, settled, .. } = begun(channel)?;
     let consumed = settled.iter().filter(|(delivery, _)| delivery.consumer.is_some()).count() as i64;
     let before = channel.shared.fetch_add(consumed, Ordering::Relaxed);
+    for (delivery, _) in settled.iter().filter(|(delivery, _)| delivery.queue == STREAM) {
+        channel.settle_read(delivery.consumer, 0, 1, link, cx);
+    }
     let settles = grouped(channel, settled);
     let published = cx.broker.transact(settles, publishes, link.id, cx.turn);
     channel.wrote(published.lsn, link);

@@ -5,13 +5,14 @@
 //!            u8 durability "os" | varint created | policy | varint count, (name | value) each: settings as given
 //! policy:    option varint each: retention, retention in bytes, time before, time after, compression code, longest lag |
 //!            u8 each: age from arrival, deletes, compacts, arrival time, checks records |
-//!            varint each: segment bytes, segment time, batch bytes, tombstone time, dirty share, shortest lag
+//!            varint each: segment bytes, segment time, batch bytes, tombstone time, dirty share, shortest lag |
+//!            u8 key from 0 = nothing, 1 = the routing key, 2 = a header, its name behind
 //! group:     varint id | name
 //! ```
 
 use crate::codec::{Reader, put_name, put_option};
 use narumq_log::varint;
-use narumq_model::{Durability, FormatId, GroupDefinition, ObjectId, Time, TopicDefinition, TopicPolicy};
+use narumq_model::{Durability, FormatId, GroupDefinition, KeyFrom, ObjectId, Time, TopicDefinition, TopicPolicy};
 
 pub(super) fn put_topic(out: &mut Vec<u8>, topic: &TopicDefinition) {
     varint::put(out, topic.id.0);
@@ -65,6 +66,14 @@ fn put_policy(out: &mut Vec<u8>, policy: &TopicPolicy) {
         policy.compaction_lag_ms,
     ];
     numbers.iter().for_each(|n| varint::put(out, *n));
+    match &policy.key_from {
+        KeyFrom::Nothing => out.push(0),
+        KeyFrom::RoutingKey => out.push(1),
+        KeyFrom::Header(name) => {
+            out.push(2);
+            put_name(out, name);
+        }
+    }
 }
 
 fn read_policy(reader: &mut Reader<'_>) -> Option<TopicPolicy> {
@@ -87,6 +96,12 @@ fn read_policy(reader: &mut Reader<'_>) -> Option<TopicPolicy> {
         tombstone_ms: reader.number()?,
         dirty_per_mille: u16::try_from(reader.number()?).ok()?,
         compaction_lag_ms: reader.number()?,
+        key_from: match reader.u8()? {
+            0 => KeyFrom::Nothing,
+            1 => KeyFrom::RoutingKey,
+            2 => KeyFrom::Header(reader.name()?),
+            _ => return None,
+        },
     })
 }
 
@@ -128,6 +143,7 @@ pub(super) fn sample() -> TopicDefinition {
             dirty_per_mille: 11,
             compaction_lag_ms: 12,
             compaction_lag_max_ms: Some(13),
+            key_from: KeyFrom::Header("h".into()),
         },
         settings: vec![("retention.bytes".into(), "5".into())],
     }

@@ -74,6 +74,9 @@ fn check_ends(
 ) -> Result<(), BindError> {
     match &binding.destination {
         Destination::Queue(name) => {
+            if state.topics.contains_key(name) {
+                return check_source(vhost, state, binding);
+            }
             let queue = state.queues.get(name).ok_or_else(|| no_queue(vhost, name))?;
             if queue.owner.is_some_and(|owner| owner != session) {
                 return Err(locked(vhost, queue).into());
@@ -83,5 +86,9 @@ fn check_ends(
             state.exchanges.get(name).ok_or_else(|| no_exchange(vhost, name))?;
         }
     }
+    check_source(vhost, state, binding)
+}
+
+fn check_source(vhost: &Vhost, state: &VhostState, binding: &BindingDefinition) -> Result<(), BindError> {
     state.exchanges.get(&binding.source).map(|_| ()).ok_or_else(|| no_exchange(vhost, &binding.source).into())
 }

@@ -7,7 +7,7 @@ use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::{Broker, PartitionHandle};
 use narumq_log::Kind;
-use narumq_model::{Durability, FormatId, Lsn, Name, ObjectId, TopicDefinition, TopicPolicy};
+use narumq_model::{Destination, Durability, FormatId, Lsn, Name, ObjectId, TopicDefinition, TopicPolicy};
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +32,26 @@ pub struct TopicSpec {
 
 /// The settings of a topic: what they amount to, and as they were given.
 pub type TopicSettings = (TopicPolicy, Vec<(Name, Name)>);
+
+/// What limits a topic that is declared as a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamLimits {
+    /// Segments go when their last record came longer ago, in milliseconds; `None` = never.
+    pub age_ms: Option<u64>,
+    /// Segments go while it would still have this many bytes; `None` = no limit.
+    pub bytes: Option<u64>,
+    /// A segment takes this many bytes; `None` = what is usual.
+    pub segment_bytes: Option<u64>,
+}
+
+/// What a topic is made of that is declared as a stream: the door whose batches it keeps says so.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamForm {
+    /// Whose batches it keeps.
+    pub format: FormatId,
+    /// Its settings by its limits.
+    pub settings: fn(&StreamLimits) -> TopicSettings,
+}
 
 /// Why a topic is not created or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +139,21 @@ impl Broker {
         let topic = self.enter_topic(vhost, definition, &dialect);
         self.changed();
         Ok((TopicHandle(topic), lsn))
+    }
+
+    /// Creates a topic of one partition with these limits; the answer waits for the LSN.
+    pub fn create_stream(
+        &self,
+        vhost: &Vhost,
+        (name, uuid): (Name, u128),
+        limits: &StreamLimits,
+        turn: &mut Turn,
+    ) -> Result<(TopicHandle, Lsn), CreateTopicError> {
+        let form = self.settings.streams.ok_or(CreateTopicError::Format)?;
+        let (policy, settings) = (form.settings)(limits);
+        let (format, partitions, durability) = (form.format, 1, None);
+        let spec = TopicSpec { name, uuid, format, partitions, durability, policy, settings };
+        self.create_topic(vhost, spec, turn)
     }
 
     /// Enters a topic with its partitions, all empty.
@@ -213,8 +248,9 @@ impl Broker {
     pub fn delete_topic(&self, vhost: &Vhost, name: &str, turn: &mut Turn) -> Option<Lsn> {
         let _catalog = self.catalog_lock();
         let topic = vhost.write().topics.remove(name)?;
+        let mut lsn = self.unbind_from(vhost, name, turn);
         let definition = topic.definition().as_ref().clone();
-        let lsn = self.log_record(Kind::Delete, &Record::Topic(vhost.name().clone(), definition), turn);
+        lsn = lsn.max(self.log_record(Kind::Delete, &Record::Topic(vhost.name().clone(), definition), turn));
         for partition in topic.partitions().iter() {
             self.core.leave_partition(partition.id);
             partition.clear(&self.core, lsn, turn);
@@ -222,6 +258,14 @@ impl Broker {
         self.forget_in_groups(vhost, topic.definition().id, turn);
         self.changed();
         Some(lsn)
+    }
+
+    /// What leads to a topic that is gone leads nowhere.
+    fn unbind_from(&self, vhost: &Vhost, name: &str, turn: &mut Turn) -> Lsn {
+        let mut state = vhost.write();
+        let bare = state.unbind_all(&Destination::Queue(name.into()));
+        let removed = bare.iter().map(|exchange| self.remove_exchange(vhost, &mut state, exchange, turn));
+        removed.max().unwrap_or(Lsn(0))
     }
 
     /// The number and topic of a partition, for listings.

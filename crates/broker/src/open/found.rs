@@ -179,7 +179,9 @@ impl Found {
                 self.queues.remove(&queue.id);
             }
             Record::Group(_, group) => drop(self.groups.remove(&group.id)),
-            Record::Topic(_, topic) => {
+            Record::Topic(vhost, topic) => {
+                let gone = bound(vhost, &topic.name, true);
+                self.records.retain(|_, r| !gone(r));
                 self.partitions.retain(|id, _| !topic.partitions.contains(id));
             }
             _ => {}

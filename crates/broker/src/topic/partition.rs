@@ -18,6 +18,7 @@ use bytes::Bytes;
 use narumq_log::{CopyWrite, FileUse};
 use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, SessionId, TopicPolicy};
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -66,6 +67,8 @@ pub(crate) struct PartitionState {
     pub(super) epochs: Vec<(u32, u64)>,
     /// Sessions that are to be told once when something is appended.
     pub(super) watchers: SmallVec<[SessionId; 2]>,
+    /// First offsets of batches that could not be read record by record, and have been told of.
+    pub(super) broken: BTreeSet<u64>,
     pub(super) cold: Cold,
     /// Searches by time that wait for the disk.
     pub(super) searches: Vec<Search>,
@@ -76,6 +79,9 @@ pub(crate) struct PartitionState {
     /// Parts of the newest State.
     pub(super) parts: Parts,
 }
+
+/// Batches that cannot be read and are remembered for each partition.
+const BROKEN_MAX: usize = 1024;
 
 impl Partition {
     pub(crate) fn new(
@@ -126,6 +132,22 @@ impl Partition {
         }
     }
 
+    /// The batch at this offset cannot be read record by record, and is passed over: told of once, of very many not each.
+    /// Whether it was told of now.
+    pub(crate) fn pass_over(&self, core: &Core, base: u64, why: &str) -> bool {
+        let mut state = self.lock();
+        let news = state.broken.len() < BROKEN_MAX && state.broken.insert(base);
+        drop(state);
+        if news && let Some(tell) = core.on_warning.get() {
+            let Self { topic, number, .. } = self;
+            tell(&format!(
+                "partition {number} of topic {topic}: the batch at offset {base} cannot be read ({why}): it is \
+                           kept and passed over"
+            ));
+        }
+        news
+    }
+
     pub(crate) fn change_policy(&self, policy: Arc<TopicPolicy>) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
@@ -143,13 +165,25 @@ impl PartitionState {
     }
 
     /// The place of the first batch that readers do not see, and its offset.
-    pub(super) fn seen(&self, durable: Lsn) -> (usize, u64) {
+    pub(crate) fn seen(&self, durable: Lsn) -> (usize, u64) {
         let place = match &self.cached {
             None => self.tail.undurable(durable),
             Some(cached) if cached.written < self.end => self.tail.find(cached.written),
             Some(_) => self.tail.count(),
         };
         (place, self.tail.batch(place).map_or(self.end, |batch| batch.base))
+    }
+
+    /// The session is told once, when something is appended next.
+    pub(crate) fn watch(&mut self, session: SessionId) {
+        if !self.watchers.contains(&session) {
+            self.watchers.push(session);
+        }
+    }
+
+    /// The entry of the batch at this place of the tail.
+    pub(crate) fn tail_batch(&self, place: usize) -> Option<Lsn> {
+        self.tail.batch(place).map(|batch| batch.lsn)
     }
 
     /// Tells who watches that something is there, or was.
@@ -199,10 +233,7 @@ impl crate::Broker {
 
     /// The session is told `Ready` once, when something is appended next.
     pub fn watch(&self, partition: &PartitionHandle, session: SessionId) {
-        let mut state = partition.0.lock();
-        if !state.watchers.contains(&session) {
-            state.watchers.push(session);
-        }
+        partition.0.lock().watch(session);
     }
 
     /// The session is not to be told any more.

@@ -5,16 +5,19 @@
 //! ```
 
 use super::{Rig, session, small};
+use bytes::Bytes;
 use narumq_broker::{
-    AppendError, Appended, Batch, BatchFacts, Dialect, Dialects, FetchError, Fetched, PartitionHandle, ProducerRun,
-    TopicSpec,
+    AppendError, Appended, Batch, BatchFacts, BrokenBatch, Dialect, Dialects, FetchError, Fetched, MessageDialect,
+    PartitionHandle, ProducerRun, RecordPlace, TopicSpec,
 };
 use narumq_log::disk::faulty::FaultyDisk;
-use narumq_model::{FormatId, Time, TopicPolicy};
+use narumq_model::{FormatId, Message, MessageBuilder, MessageParts, Record, Time, TopicPolicy};
 use std::sync::Arc;
 
 /// The format's id.
 pub const FORMAT: FormatId = FormatId(200);
+/// The format of messages of these tests.
+pub const PLAIN: FormatId = FormatId(1);
 const HEADER: usize = 46;
 
 #[derive(Debug)]
@@ -57,11 +60,72 @@ impl Dialect for Toy {
         batch[4..12].copy_from_slice(&base.to_le_bytes());
         batch[12..16].copy_from_slice(&epoch.to_le_bytes());
     }
+
+    fn expand(&self, batch: &Bytes, _: usize, each: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch> {
+        let facts = self.batch(batch).expect("a batch");
+        let body = batch.slice(HEADER..facts.len);
+        let time = Some(facts.max_time);
+        if !body.starts_with(RECORDS) {
+            let record = |_| Record { time, body: Some(body.slice(..8)), ..Record::default() };
+            (0..u64::from(facts.count)).for_each(|n| each(facts.base + n, record(n)));
+            return Ok(());
+        }
+        let mut at = RECORDS.len();
+        let field = |at: &mut usize| {
+            let len = u32_at(&body, *at).ok_or(BrokenBatch("it ends too early".into()))? as usize;
+            *at += 4 + len;
+            if body.len() < *at { Err(BrokenBatch("it ends too early".into())) } else { Ok(body.slice(*at - len..*at)) }
+        };
+        for n in 0..u64::from(facts.count) {
+            let (key, routing_key, payload) = (field(&mut at)?, field(&mut at)?, field(&mut at)?);
+            let time = Some(u64_at(&field(&mut at)?, 0).expect("a time") as i64);
+            let (key, routing_key) = (Some(key).filter(|key| !key.is_empty()), Some(routing_key));
+            each(facts.base + n, Record { key, routing_key, time, body: Some(payload), ..Record::default() });
+        }
+        Ok(())
+    }
+
+    fn frame(&self, records: &[Record], now: Time) -> Vec<u8> {
+        let mut body = RECORDS.to_vec();
+        let mut latest = 0;
+        for record in records {
+            let time = record.time.unwrap_or(now.0 as i64);
+            latest = latest.max(time);
+            let texts = [&record.key, &record.routing_key, &record.body].map(|text| text.clone().unwrap_or_default());
+            for field in texts.iter().map(|text| &text[..]).chain([&time.to_le_bytes()[..]]) {
+                body.extend_from_slice(&(field.len() as u32).to_le_bytes());
+                body.extend_from_slice(field);
+            }
+        }
+        with_body(latest, records.len() as u32, None, &body)
+    }
+}
+
+/// How the bodies of batches begin that were framed of records.
+const RECORDS: &[u8] = b"records!";
+
+/// Messages whose properties say nothing, as those of these tests.
+struct Plain;
+
+impl MessageDialect for Plain {
+    fn read(&self, message: &Message) -> Record {
+        let (routing_key, body) = (Bytes::copy_from_slice(message.key()), message.payload_bytes());
+        Record { routing_key: Some(routing_key), body: Some(body), ..Record::default() }
+    }
+
+    fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message {
+        let place = place.expect("it comes out of a topic");
+        let key = record.routing_key.as_deref().unwrap_or(place.topic.as_bytes());
+        let props = format!("{}/{}@{}", place.partition, place.partitions, place.offset);
+        let payload = record.body.as_deref().unwrap_or_default();
+        builder.build(&MessageParts { exchange: b"", key, props: props.as_bytes(), payload }, PLAIN)
+    }
 }
 
 pub fn dialects() -> Dialects {
     let mut dialects = Dialects::default();
     dialects.register(FORMAT, Arc::new(Toy));
+    dialects.register_messages(PLAIN, Arc::new(Plain));
     dialects
 }
 
@@ -79,6 +143,10 @@ pub fn timed(id: u64, count: u32, len: usize, time: i64) -> Vec<u8> {
 pub fn full((id, time): (u64, i64), count: u32, len: usize, producer: Option<ProducerRun>) -> Vec<u8> {
     let mut body: Vec<u8> = (0..len.max(8)).map(|n| (n as u64 * 31 + id) as u8).collect();
     body[..8].copy_from_slice(&id.to_le_bytes());
+    with_body(time, count, producer, &body)
+}
+
+fn with_body(time: i64, count: u32, producer: Option<ProducerRun>, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(&((HEADER + body.len()) as u32).to_le_bytes());
     out.extend_from_slice(&[0; 12]);
@@ -87,7 +155,7 @@ pub fn full((id, time): (u64, i64), count: u32, len: usize, producer: Option<Pro
     out.extend_from_slice(&producer.map_or(0, |p| p.id + 1).to_le_bytes());
     out.extend_from_slice(&producer.map_or(0, |p| p.epoch).to_le_bytes());
     out.extend_from_slice(&producer.map_or(0, |p| p.first).to_le_bytes());
-    out.extend_from_slice(&sum(&body).to_le_bytes());
+    out.extend_from_slice(&sum(body).to_le_bytes());
     out.extend(body);
     out
 }

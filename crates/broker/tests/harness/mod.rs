@@ -66,6 +66,7 @@ impl Rig {
             headers_of: None,
             topics: topics(),
             dialects: batches::dialects(),
+            streams: None,
             groups: Default::default(),
             default_vhost: "/".into(),
             salt: [1, 2, 3, 4],

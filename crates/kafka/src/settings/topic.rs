@@ -23,7 +23,7 @@ const NOT_NEGATIVE: Rule = Rule::AtLeast(0);
 const POSITIVE: Rule = Rule::AtLeast(1);
 
 /// All settings, ascending by name.
-pub(crate) static TOPIC: [TopicSetting; 35] = [
+pub(crate) static TOPIC: [TopicSetting; 37] = [
     row(
         "cleanup.policy",
         Kind::List,
@@ -114,6 +114,15 @@ pub(crate) static TOPIC: [TopicSetting; 35] = [
     ),
     row("index.interval.bytes", Kind::Int, NOT_NEGATIVE, "4096", "Without effect: segments have no index of this kind.")
         .of("log.index.interval.bytes"),
+    row(
+        "key.from",
+        Kind::Text,
+        Rule::KeyFrom,
+        "none",
+        "What becomes the key of a message that reaches the topic through an exchange, without one: none, routing-key, or \
+         header:NAME.",
+    )
+    .does(|plan, value| plan.policy.key_from = value.key_from()),
     row(
         "leader.replication.throttled.replicas",
         Kind::List,
@@ -229,6 +238,14 @@ pub(crate) static TOPIC: [TopicSetting; 35] = [
     )
     .of("log.retention.bytes")
     .does(|plan, value| plan.policy.retention_bytes = value.limit()),
+    row(
+        "retention.from",
+        Kind::Text,
+        Rule::OneOf(&["record", "arrival"]),
+        "record",
+        "Whence retention.ms counts: record, the latest time of a record; arrival, when the last one came.",
+    )
+    .does(|plan, value| plan.policy.age_from_arrival = value.is("arrival")),
     row(
         "retention.ms",
         Kind::Long,

@@ -1,5 +1,6 @@
 //! Values of settings: their types, what they may be, and how a refusal reads.
 
+use narumq_model::KeyFrom;
 use std::fmt;
 
 /// The type of a setting.
@@ -42,7 +43,12 @@ pub(crate) enum Rule {
     OneOf(&'static [&'static str]),
     /// A list of `partition:broker`, or `*`.
     Replicas,
+    /// `none`, `routing-key`, or `header:` and a name.
+    KeyFrom,
 }
+
+/// How the choice of a header begins.
+const HEADER: &str = "header:";
 
 /// A value that has been read.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +88,17 @@ impl Value<'_> {
 
     pub(crate) fn number(&self) -> u64 {
         self.limit().unwrap_or(0)
+    }
+
+    /// What becomes the key.
+    pub(crate) fn key_from(&self) -> KeyFrom {
+        match self {
+            Value::Text("routing-key") => KeyFrom::RoutingKey,
+            Value::Text(text) => {
+                text.strip_prefix(HEADER).map_or(KeyFrom::Nothing, |name| KeyFrom::Header(name.into()))
+            }
+            _ => KeyFrom::Nothing,
+        }
     }
 
     pub(crate) fn double(&self) -> f64 {
@@ -140,6 +157,7 @@ fn check(name: &str, rule: Rule, value: &Value<'_>) -> Result<(), Wrong> {
         Rule::Any => return Ok(()),
         Rule::OneOf(words) => return one_of(words, value),
         Rule::Replicas => return replicas(name, value),
+        Rule::KeyFrom => return key_from(value),
         Rule::GzipLevel => {
             let level = matches!(value, Value::Number(-1 | 1..=9));
             let why = || "Value must be between 1 and 9 or equal to -1".to_owned();
@@ -180,6 +198,14 @@ fn one_of(words: &[&str], value: &Value<'_>) -> Result<(), Wrong> {
         Some(word) => Err(((*word).to_owned(), format!("String must be one of: {}", words.join(", ")))),
         None => Ok(()),
     }
+}
+
+fn key_from(value: &Value<'_>) -> Result<(), Wrong> {
+    let Value::Text(text) = value else { return Ok(()) };
+    if matches!(*text, "none" | "routing-key") || text.strip_prefix(HEADER).is_some_and(|name| !name.is_empty()) {
+        return Ok(());
+    }
+    Err((told(value), "String must be none, routing-key, or header: and the name of a header".into()))
 }
 
 fn replicas(name: &str, value: &Value<'_>) -> Result<(), Wrong> {
