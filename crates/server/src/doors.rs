@@ -42,10 +42,11 @@ fn kafka(config: &Config, identity: u128) -> Arc<dyn Door> {
     Arc::new(narumq_kafka::Kafka::new(settings))
 }
 
-/// How the core reads the batches of each door.
+/// How the core reads the batches and messages of each door.
 pub(crate) fn dialects() -> Dialects {
     let mut dialects = Dialects::default();
     dialects.register(narumq_kafka::FORMAT, Arc::new(narumq_kafka::RecordBatches));
+    dialects.register_messages(narumq_amqp::FORMAT, Arc::new(narumq_amqp::BasicMessages));
     dialects
 }
 
