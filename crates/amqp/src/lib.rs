@@ -28,6 +28,7 @@ mod limits;
 mod link;
 mod listing;
 mod mapping;
+mod messages;
 mod names;
 mod publish;
 mod routes;
@@ -37,6 +38,7 @@ mod streams;
 mod traits;
 mod unsettled;
 
+pub use messages::BasicMessages;
 pub use names::is_reply_queue;
 
 use narumq_broker::ExchangeSpec;
@@ -135,4 +137,9 @@ pub fn given_exchanges() -> Vec<ExchangeSpec> {
 /// Reads the headers out of property bytes, for exchanges that route by them; empty for another door's bytes.
 pub fn headers_of(format: FormatId, properties: &[u8]) -> Headers {
     if format == FORMAT { mapping::headers_of(properties) } else { Headers::default() }
+}
+
+/// Appends headers to a table, in order, duplicates and all.
+pub fn write_headers(headers: &Headers, writer: &mut codec::TableWriter<'_>) {
+    headers.0.iter().for_each(|(name, value)| mapping::write_entry(writer, name, value));
 }

@@ -12,6 +12,7 @@ mod commands;
 mod dialect;
 mod error;
 mod link;
+mod mapping;
 pub mod records;
 mod session;
 mod settings;

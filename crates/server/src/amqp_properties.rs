@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use narumq_admin::Properties;
-use narumq_amqp::codec::{ArrayWriter, PropertiesView, PropertyEdits, TableWriter, Value as Field};
-use narumq_amqp::{FORMAT, headers_of};
+use narumq_amqp::codec::{PropertiesView, PropertyEdits, TableWriter};
+use narumq_amqp::{FORMAT, headers_of, write_headers};
 use narumq_model::{FormatId, Headers, Message, Value};
 
 /// Reads and writes the property bytes of class basic.
@@ -42,7 +42,7 @@ impl Properties for AmqpProperties {
         let mut edits = PropertyEdits::new();
         if let Some(Value::Table(headers)) = properties.get(b"headers") {
             let mut writer = TableWriter::new(&mut table);
-            headers.0.iter().for_each(|(name, value)| put_entry(&mut writer, name, value));
+            write_headers(headers, &mut writer);
             edits.headers(writer.finish());
         }
         for (name, value) in &properties.0 {
@@ -103,57 +103,6 @@ fn seconds(value: &Value) -> Option<u64> {
     match value {
         Value::Timestamp(seconds) => Some(*seconds),
         other => other.as_integer().and_then(|n| u64::try_from(n).ok()),
-    }
-}
-
-fn put_entry(writer: &mut TableWriter<'_>, name: &[u8], value: &Value) {
-    match value {
-        Value::Table(headers) => {
-            writer.table(name, |inner| headers.0.iter().for_each(|(name, value)| put_entry(inner, name, value)));
-        }
-        Value::Array(values) => {
-            writer.array(name, |inner| put_array(inner, values));
-        }
-        plain => {
-            writer.entry(name, field(plain));
-        }
-    }
-}
-
-fn put_array(writer: &mut ArrayWriter<'_>, values: &[Value]) {
-    for value in values {
-        match value {
-            Value::Table(headers) => {
-                writer.table(|inner| headers.0.iter().for_each(|(name, value)| put_entry(inner, name, value)));
-            }
-            Value::Array(values) => {
-                writer.array(|inner| put_array(inner, values));
-            }
-            plain => {
-                writer.value(field(plain));
-            }
-        }
-    }
-}
-
-/// A value that holds no others.
-fn field(value: &Value) -> Field<'_> {
-    match value {
-        Value::Bool(truth) => Field::Bool(*truth),
-        Value::I8(n) => Field::Byte(*n),
-        Value::U8(n) => Field::UnsignedByte(*n),
-        Value::I16(n) => Field::Short(*n),
-        Value::U16(n) => Field::UnsignedShort(*n),
-        Value::I32(n) => Field::SignedInt(*n),
-        Value::U32(n) => Field::UnsignedInt(*n),
-        Value::I64(n) => Field::Long(*n),
-        Value::F32(bits) => Field::Float(f32::from_bits(*bits)),
-        Value::F64(bits) => Field::Double(f64::from_bits(*bits)),
-        Value::Decimal { scale, value } => Field::Decimal { scale: *scale, value: *value },
-        Value::Text(bytes) => Field::LongString(bytes),
-        Value::Binary(bytes) => Field::Binary(bytes),
-        Value::Timestamp(seconds) => Field::Timestamp(*seconds),
-        Value::Void | Value::Array(_) | Value::Table(_) => Field::Void,
     }
 }
 

@@ -47,10 +47,11 @@ pub(crate) fn streams() -> StreamForm {
     StreamForm { format: narumq_kafka::FORMAT, settings: narumq_kafka::stream_settings }
 }
 
-/// How the core reads the batches of each door.
+/// How the core reads the batches and messages of each door.
 pub(crate) fn dialects() -> Dialects {
     let mut dialects = Dialects::default();
     dialects.register(narumq_kafka::FORMAT, Arc::new(narumq_kafka::RecordBatches));
+    dialects.register_messages(narumq_amqp::FORMAT, Arc::new(narumq_amqp::BasicMessages));
     dialects
 }
 

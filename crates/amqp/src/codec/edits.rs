@@ -94,6 +94,11 @@ impl<'e> PropertyEdits<'e> {
         cluster_id ClusterId,
     }
 
+    /// Sets a property that is a short string, by its number.
+    pub(crate) fn short_string(&mut self, property: Property, text: &'e [u8]) -> &mut Self {
+        self.set(property, Edit::ShortString(text))
+    }
+
     fn set(&mut self, property: Property, edit: Edit<'e>) -> &mut Self {
         self.edits[property as usize] = edit;
         self

@@ -165,8 +165,9 @@ impl<'a> PropertiesView<'a> {
         }
     }
 
+    /// A property that is a short string, by its number.
     #[inline]
-    fn short_string(&self, property: Property) -> Option<&'a [u8]> {
+    pub(crate) fn short_string(&self, property: Property) -> Option<&'a [u8]> {
         self.reader(property)?.short_string().ok()
     }
 

@@ -160,7 +160,7 @@ fn start(arguments: Table<'_>, now: Time) -> Result<StreamStart, String> {
             Some(offset) => Ok(StreamStart::Offset(u64::try_from(offset).unwrap_or(0))),
             None => {
                 let name = value.type_name();
-                let shown = mapping::shown(&mapping::value(value));
+                let shown = mapping::shown(&mapping::value(value, &Bytes::copy_from_slice));
                 Err(format!("{{invalid_stream_offset_arg,{{{name},{shown}}}}}"))
             }
         },
