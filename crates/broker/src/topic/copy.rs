@@ -12,8 +12,6 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of a file that are written together.
 const BLOCK: u64 = 4096;
-/// Copied batches that stay in memory for those who read behind the end.
-const KEPT: u64 = 2 << 20;
 /// Bytes copied at once.
 const COPY_MAX: u64 = 16 << 20;
 
@@ -151,11 +149,15 @@ impl PartitionState {
         CopyWrite { name: name(id, base), way: WriteWay::Bulk, create, offset, before, pieces }
     }
 
-    /// Lets go of copied batches: all but the newest, and these too when memory is short.
+    /// Lets go of half of the copied batches, the older ones, while all that is in memory is too much: who reads at the end
+    /// finds the newest there.
     pub(super) fn let_go(&mut self, core: &Core) {
-        let most = if core.tails.load(Ordering::Relaxed) > core.topics.tail_bytes { 0 } else { KEPT };
+        if core.tails.load(Ordering::Relaxed) <= core.topics.tail_bytes {
+            return;
+        }
         let copied = self.uncopied_from();
-        let keep_from = self.tail.pos(copied).saturating_sub(most).max(self.tail.begin());
+        let end = self.tail.pos(copied);
+        let keep_from = end - (end - self.tail.begin()) / 2;
         let mut at = 0;
         while at < copied && self.tail.pos(at + 1) <= keep_from {
             at += 1;

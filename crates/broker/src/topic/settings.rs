@@ -7,7 +7,7 @@ pub struct PartitionSettings {
     pub check_ms: u64,
     /// Bytes of one partition that lie in no segment at which they are copied into one.
     pub copy_bytes: u64,
-    /// Memory of the newest batches of all partitions at which they are copied, and copied ones are let go, in bytes. Whoever
+    /// Memory of the newest batches of all partitions at which all are copied, and the older half of the copied let go, in bytes. Whoever
     /// appends is held back at twice as much.
     pub tail_bytes: u64,
     /// Memory of what was read of segments, in bytes: what was used longest ago goes.
