@@ -6,7 +6,7 @@
 //! ```
 
 use bytes::Bytes;
-use narumq_model::{FormatId, Message, MessageBuilder, Record, Time};
+use narumq_model::{FormatId, Message, MessageBuilder, Record, Time, TopicPolicy};
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,8 +51,9 @@ pub trait Dialect: Send + Sync {
     /// are not for readers, such as marks of transactions, are passed over. Compressed records inflate to `bytes_max` bytes
     /// at most.
     fn expand(&self, batch: &Bytes, bytes_max: usize, each: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch>;
-    /// One batch of these records, at least one, uncompressed, with base offset 0. Records that tell no time get `now`.
-    fn frame(&self, records: &[Record], now: Time) -> Vec<u8>;
+    /// One batch of these records, at least one, with base offset 0, compressed and timed as the topic's policy says. Records
+    /// that tell no time get `now`.
+    fn frame(&self, records: &[Record], policy: &TopicPolicy, now: Time) -> Vec<u8>;
 }
 
 /// A batch that was taken, but cannot be read: why, in words.

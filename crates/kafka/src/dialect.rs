@@ -2,10 +2,10 @@
 
 use crate::mapping;
 use crate::records::batch::{Attributes, BatchHeader, Codec, HEADER_BYTES};
-use crate::records::{BatchBuilder, BatchError, Records, inflate, patch};
+use crate::records::{BatchBuilder, BatchError, Records, inflate, patch, set_log_append_time};
 use bytes::Bytes;
 use narumq_broker::{BatchFacts, BrokenBatch, Dialect, ProducerRun};
-use narumq_model::{Record, Time};
+use narumq_model::{Record, Time, TopicPolicy};
 use std::borrow::Cow;
 
 /// Reads record batches of message format v2 for the core.
@@ -66,11 +66,16 @@ impl Dialect for RecordBatches {
     }
 
     /// Records of more than 2 GiB together panic: doors refuse them first.
-    fn frame(&self, records: &[Record], now: Time) -> Vec<u8> {
-        let mut batch = BatchBuilder::new(Codec::None, usize::MAX);
+    fn frame(&self, records: &[Record], policy: &TopicPolicy, now: Time) -> Vec<u8> {
+        let codec = policy.recompress.and_then(Codec::from_id).unwrap_or(Codec::None);
+        let mut batch = BatchBuilder::new(codec, usize::MAX);
         for record in records {
             assert!(mapping::write(record, now, |record| batch.push(record)), "doors bound what a batch is made of");
         }
-        batch.finish().expect("a batch is made of at least one record")
+        let mut batch = batch.finish().expect("a batch is made of at least one record");
+        if policy.arrival_time {
+            set_log_append_time(&mut batch, now.0 as i64);
+        }
+        batch
     }
 }

@@ -30,10 +30,15 @@ pub(super) fn make(
     cx: &mut Context<'_>,
 ) -> Result<(TopicHandle, Lsn), Refused> {
     let vhost = link.vhost_name().clone();
+    if let Some(topic) = cx.broker.topic(&link.vhost, &name) {
+        equivalence::stream(&topic, asked)?;
+        return Ok((topic, cx.broker.last_catalog_lsn()));
+    }
     let limits = arguments::stream((&name, &vhost), properties, asked.arguments)?;
     let made = cx.broker.create_stream(&link.vhost, (name.clone(), link.names.uuid()), &limits, cx.turn);
     match made {
         Ok(made) => Ok(made),
+        // Somebody else was faster.
         Err(CreateTopicError::Exists) => {
             let topic = cx.broker.topic(&link.vhost, &name).ok_or_else(|| gone(&name, &vhost))?;
             equivalence::stream(&topic, asked)?;

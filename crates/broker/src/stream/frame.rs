@@ -30,9 +30,6 @@ impl Broker {
         let definition = topic.definition();
         let policy = &definition.policy;
         choose_key(policy, &mut record);
-        if policy.arrival_time || record.time.is_none() {
-            record.time = Some(turn.now.0 as i64);
-        }
         if policy.compacts && record.key.is_none() {
             return false;
         }
@@ -40,7 +37,7 @@ impl Broker {
         let Some(first) = partitions.first() else { return false };
         let bytes = message.body().len() + message.memory();
         let most = policy.batch_bytes_max as usize;
-        if bytes > most / NEARLY && first.dialect.frame(std::slice::from_ref(&record), turn.now).len() > most {
+        if bytes > most / NEARLY && first.dialect.frame(std::slice::from_ref(&record), policy, turn.now).len() > most {
             return false;
         }
         let keyless = record.key.is_none();
@@ -68,21 +65,21 @@ impl Broker {
     /// Appends what this turn's publishes have gathered for topics; the confirms of these publishes wait for the LSN.
     pub fn end_of_publishes(&self, turn: &mut Turn) -> Lsn {
         for framing in std::mem::take(&mut turn.framing) {
-            let most = framing.topic.definition().policy.batch_bytes_max as usize;
-            self.append_records(&framing.partition, &framing.records, most, turn);
+            self.append_records(&framing.partition, &framing.records, &framing.topic.definition().policy, turn);
         }
         turn.framed
     }
 
     /// Appends records as one batch, or as several if one would be too large.
-    fn append_records(&self, partition: &Arc<Partition>, records: &[Record], most: usize, turn: &mut Turn) {
-        let bytes = partition.dialect.frame(records, turn.now);
-        if bytes.len() > most && records.len() > 1 {
+    fn append_records(&self, partition: &Arc<Partition>, records: &[Record], policy: &TopicPolicy, turn: &mut Turn) {
+        let mut bytes = partition.dialect.frame(records, policy, turn.now);
+        if bytes.len() > policy.batch_bytes_max as usize && records.len() > 1 {
             let (before, behind) = records.split_at(records.len() / 2);
-            self.append_records(partition, before, most, turn);
-            return self.append_records(partition, behind, most, turn);
+            self.append_records(partition, before, policy, turn);
+            return self.append_records(partition, behind, policy, turn);
         }
-        let Some(facts) = partition.dialect.batch(&bytes) else { return };
+        partition.dialect.place(&mut bytes, 0, self.leader_epoch());
+        let facts = partition.dialect.batch(&bytes).expect("a dialect reads what it frames");
         let batch = Batch { bytes: &bytes, count: facts.count, max_time: facts.max_time, producer: None };
         // A topic that has been deleted meanwhile takes nothing any more, as a queue.
         if let Ok(appended) = self.append(&crate::PartitionHandle(partition.clone()), batch, turn) {

@@ -85,7 +85,7 @@ impl Dialect for Toy {
         Ok(())
     }
 
-    fn frame(&self, records: &[Record], now: Time) -> Vec<u8> {
+    fn frame(&self, records: &[Record], _: &TopicPolicy, now: Time) -> Vec<u8> {
         let mut body = RECORDS.to_vec();
         let mut latest = 0;
         for record in records {
