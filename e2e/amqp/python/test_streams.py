@@ -165,7 +165,7 @@ def test_properties_come_back_as_they_were(connect, channel, name):
     queue = name()
     channel.queue_declare(queue, durable=True, arguments=STREAM)
     headers = {"text": "x", "number": 5, "long": 2**40, "flag": True, "none": None, "bytes": b"\x00\xff",
-               "list": [1, "two", [3]], "table": {"a": {"b": -1}}, "time": datetime.datetime(2020, 5, 5)}
+               "list": [1, "two", [3]], "table": {"a": {"b": -1}}, "time": datetime.datetime(2020, 5, 5, tzinfo=datetime.timezone.utc)}
     sent = pika.BasicProperties(
         content_type="text/plain", content_encoding="gzip", headers=dict(headers), delivery_mode=2, priority=7,
         correlation_id="c", reply_to="r", expiration="60000", message_id="m", timestamp=1_600_000_000, type="t",

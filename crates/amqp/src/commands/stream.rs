@@ -113,7 +113,10 @@ pub(super) fn consume(
         Some(value) => match value.as_integer().and_then(|n| u32::try_from(n).ok()) {
             Some(number) => Some(number),
             None => {
-                return Err(invalid("x-partition", format!("expected a partition's number, got {}", value.type_name())));
+                return Err(invalid(
+                    "x-partition",
+                    format!("expected a partition's number, got {}", value.type_name()),
+                ));
             }
         },
     };

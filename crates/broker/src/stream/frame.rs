@@ -29,6 +29,10 @@ impl Broker {
         let mut record = read.read(message);
         let definition = topic.definition();
         let policy = &definition.policy;
+        if record.exchange.is_none() && record.routing_key.as_deref() == Some(definition.name.as_bytes()) {
+            // It came from where there are no exchanges, and was sent on by the topic's name alone.
+            record.routing_key = None;
+        }
         choose_key(policy, &mut record);
         if policy.compacts && record.key.is_none() {
             return false;
