@@ -14,7 +14,7 @@
 //! A header in front is taken out where writing would put it back just so; all others are the user's, and stay where they are.
 //! Among those x-kafka-key, timestamp_in_ms and x-tombstone are understood too.
 //!
-//! A record that knows no exchange is written with the default one and always has its `timestamp_in_ms`, in front. By that, the
+//! A record that knows no exchange is written with the default one and always has its time, in front. By that, the
 //! default exchange and no name coming twice it is known when it is read. Its routing key may be set to show one to consumers.
 
 mod duplicates;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!   a=1 b=2 a=3        ─►  x-dup-places: [[0]]  x-dup:a: [1, 3]  b=2 a=3
-//!   a=1 a=3 b=2        ─►  x-dup:a: [1, 3]  a=3 b=2                           without places they stand together
+//!   x-dup-places=v     ─►  x-dup-places: []  x-dup-places=v                 so that the user's own is not taken for ours
 //! ```
+//! The places are those of all but the last, among the headers as they were; there are as many lists as `x-dup:` follow.
 
 use super::reserved::{DUPLICATE_PLACES, DUPLICATES, Entry};
 use bytes::Bytes;
@@ -19,6 +20,13 @@ pub(super) struct Duplicate {
     pub(super) places: Vec<usize>,
     /// All of them, in order.
     pub(super) values: Vec<Value>,
+}
+
+impl Duplicate {
+    /// The places of those that are not shown.
+    pub(super) fn earlier(&self) -> &[usize] {
+        &self.places[..self.places.len().saturating_sub(1)]
+    }
 }
 
 /// Tables with few entries are compared each with each.
@@ -67,79 +75,55 @@ fn is_within(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// The headers that say where they stood and what they were; `x-dup:` names fit if the names do.
-pub(super) fn headers(duplicates: &[Duplicate]) -> Vec<(Bytes, Value)> {
-    let mut headers = Vec::new();
-    if duplicates.iter().any(|duplicate| !stand_together(&duplicate.places)) {
-        let earlier = |duplicate: &Duplicate| {
-            let (_, earlier) = duplicate.places.split_last().expect("each comes at least twice");
-            Value::Array(earlier.iter().map(|at| Value::I64(*at as i64)).collect())
-        };
-        let places = duplicates.iter().map(earlier).collect();
-        headers.push((Bytes::from_static(DUPLICATE_PLACES), Value::Array(places)));
+/// The headers that say where they stood and what they were; `shown` is what will stand behind. Their names fit.
+pub(super) fn headers(duplicates: &[Duplicate], shown: &[impl Entry]) -> Vec<(Bytes, Value)> {
+    if duplicates.is_empty() && shown.first().is_none_or(|first| first.name() != DUPLICATE_PLACES) {
+        return Vec::new();
     }
+    let earlier =
+        |duplicate: &Duplicate| Value::Array(duplicate.earlier().iter().map(|at| Value::I64(*at as i64)).collect());
+    let places = Value::Array(duplicates.iter().map(earlier).collect());
     let values = |duplicate: &Duplicate| {
         let name = [DUPLICATES, &duplicate.name].concat();
         (name.into(), Value::Array(duplicate.values.clone()))
     };
-    headers.extend(duplicates.iter().map(values));
-    headers
+    std::iter::once((Bytes::from_static(DUPLICATE_PLACES), places)).chain(duplicates.iter().map(values)).collect()
 }
 
-fn stand_together(places: &[usize]) -> bool {
-    places.windows(2).all(|pair| pair[0] + 1 == pair[1])
-}
-
-/// All headers again: `lead` is what [`headers`] made, `shown` what stands behind it. None if it was not made so.
-pub(super) fn restore(lead: &[(Bytes, Value)], shown: &[(Bytes, Value)]) -> Option<Vec<(Bytes, Value)>> {
-    let (places, arrays) = match lead.first()? {
-        (name, Value::Array(places)) if name == DUPLICATE_PLACES => (Some(places), &lead[1..]),
-        _ => (None, lead),
+/// All headers as they were, of what stands behind those for other things; none if it was not made so.
+pub(super) fn restore(rest: &[(Bytes, Value)]) -> Option<Vec<(Bytes, Value)>> {
+    let (places, behind) = match rest.split_first() {
+        Some(((name, Value::Array(places)), behind)) if name == DUPLICATE_PLACES => (places, behind),
+        Some(((name, _), _)) if name == DUPLICATE_PLACES => return None,
+        _ => return are_unique(rest).then(|| rest.to_vec()),
     };
-    let mut extra: HashMap<&[u8], &[Value], RandomState> = HashMap::default();
-    for (name, values) in arrays {
-        let Value::Array(values) = values else { return None };
-        extra.insert(name.strip_prefix(DUPLICATES)?, values);
+    let (arrays, shown) = behind.split_at_checked(places.len())?;
+    if !are_unique(shown) {
+        return None;
     }
-    let all = match places {
-        None => together(&extra, shown)?,
-        Some(places) => apart(places, arrays, shown)?,
-    };
-    // Whatever it says: it counts only if writing it gives the same.
-    let found = find(&all.iter().collect::<Vec<_>>());
-    (headers(&found) == lead && all.len() == shown.len() + earlier_count(&found)).then_some(all)
-}
-
-fn earlier_count(found: &[Duplicate]) -> usize {
-    found.iter().map(|duplicate| duplicate.places.len() - 1).sum()
-}
-
-fn together(extra: &HashMap<&[u8], &[Value], RandomState>, shown: &[(Bytes, Value)]) -> Option<Vec<(Bytes, Value)>> {
-    let mut all = Vec::with_capacity(shown.len());
-    for (name, value) in shown {
-        if let Some(values) = extra.get(&name[..]) {
-            let (last, earlier) = values.split_last()?;
-            (last == value).then_some(())?;
-            all.extend(earlier.iter().map(|earlier| (name.clone(), earlier.clone())));
-        }
-        all.push((name.clone(), value.clone()));
-    }
-    Some(all)
-}
-
-fn apart(places: &[Value], arrays: &[(Bytes, Value)], shown: &[(Bytes, Value)]) -> Option<Vec<(Bytes, Value)>> {
     let mut earlier: HashMap<usize, (Bytes, Value), RandomState> = HashMap::default();
     for (places, (name, values)) in places.iter().zip(arrays) {
         let (Value::Array(places), Value::Array(values)) = (places, values) else { return None };
+        name.starts_with(DUPLICATES).then_some(())?;
         for (place, value) in places.iter().zip(values) {
-            let name = name.slice(DUPLICATES.len()..);
             let place = place.as_integer().and_then(|at| usize::try_from(at).ok())?;
-            earlier.insert(place, (name, value.clone()));
+            earlier.insert(place, (name.slice(DUPLICATES.len()..), value.clone()));
         }
     }
-    let (mut all, mut shown) = (Vec::new(), shown.iter());
-    while let Some(entry) = earlier.remove(&all.len()).or_else(|| shown.next().cloned()) {
+    let (mut all, mut left) = (Vec::new(), shown.iter());
+    while let Some(entry) = earlier.remove(&all.len()).or_else(|| left.next().cloned()) {
         all.push(entry);
     }
-    earlier.is_empty().then_some(all)
+    // Whatever it says: it counts only if writing it gives the same.
+    let found = find(&all.iter().collect::<Vec<_>>());
+    let again = headers(&found, shown);
+    (earlier.is_empty() && again == rest[..rest.len() - shown.len()] && hides(&found, &all, shown)).then_some(all)
+}
+
+/// Whether of all headers just these are shown.
+fn hides(found: &[Duplicate], all: &[(Bytes, Value)], shown: &[(Bytes, Value)]) -> bool {
+    let mut hidden = vec![false; all.len()];
+    found.iter().flat_map(Duplicate::earlier).for_each(|at| hidden[*at] = true);
+    let left = all.iter().zip(hidden).filter(|(_, hidden)| !hidden).map(|(entry, _)| entry);
+    left.eq(shown)
 }

@@ -1,7 +1,7 @@
 //! What a message says as a record.
 
 use super::duplicates;
-use super::reserved::{self, DUPLICATE_PLACES, DUPLICATES, EXCHANGE, KEY, LONG_NAMES, PARTITION, ROUTING_KEY};
+use super::reserved::{self, EXCHANGE, KEY, LONG_NAMES, PARTITION, ROUTING_KEY};
 use super::reserved::{STREAM_OFFSET, TEXTS, TIME, TOMBSTONE};
 use crate::codec::{MAX_SHORT_STRING, PropertiesView};
 use crate::{FORMAT, deaths, mapping};
@@ -24,7 +24,7 @@ pub(super) fn read(message: &Message) -> Record {
     }
     if published_nowhere(message)
         && let Some(found) = find(&record, message, false)
-        && let Some(headers) = without_exchange(&record.headers.0[found.at..])
+        && let Some(headers) = duplicates::restore(&record.headers.0[found.at..])
         && found.fits(headers.len())
     {
         return found.with(headers);
@@ -105,17 +105,6 @@ fn find(read: &Record, message: &Message, knows_exchange: bool) -> Option<Found>
     Some(found)
 }
 
-/// The headers of a record that knows no exchange, duplicates in their places.
-fn without_exchange(rest: &[Entry]) -> Option<Vec<Entry>> {
-    let ours = |(name, _): &&Entry| name.starts_with(DUPLICATES) || name == DUPLICATE_PLACES;
-    let lead = rest.iter().take_while(ours).count();
-    let (lead, shown) = rest.split_at(lead);
-    if !duplicates::are_unique(shown) {
-        return None;
-    }
-    if lead.is_empty() { Some(shown.to_vec()) } else { duplicates::restore(lead, shown) }
-}
-
 /// What stands in front of the headers, read from its beginning.
 struct Lead<'a> {
     all: &'a [Entry],
@@ -154,7 +143,8 @@ impl<'a> Lead<'a> {
             // Without the property it was not written here: that would have set it.
             let written = made.is_none() || property.is_some();
             let told = knows_exchange && reserved::time_of(rest, remains) == time;
-            (written && !told).then_some((time, remains))
+            let may_be = knows_exchange || time.is_some();
+            (written && may_be && !told).then_some((time, remains))
         });
         match taken {
             Some((time, remains)) => {

@@ -87,16 +87,21 @@ impl Entry for &(Bytes, Value) {
 
 /// The time, in milliseconds, that these headers tell, else the property in seconds.
 pub(super) fn time_of(headers: &[impl Entry], timestamp: Option<u64>) -> Option<i64> {
-    let told = headers.iter().filter(|entry| entry.name() == TIME).find_map(|entry| entry.value().as_integer());
-    told.or_else(|| i64::try_from(timestamp?).ok()?.checked_mul(1000))
+    let told = headers.iter().filter(|entry| entry.name() == TIME).find_map(|entry| match entry.value() {
+        Value::Void => Some(None),
+        value => value.as_integer().map(Some),
+    });
+    told.unwrap_or_else(|| i64::try_from(timestamp?).ok()?.checked_mul(1000))
 }
 
 /// The key that these headers tell.
 pub(super) fn key_of(headers: &[impl Entry]) -> Option<&Bytes> {
-    headers.iter().filter(|entry| entry.name() == KEY).find_map(|entry| match entry.value() {
-        Value::Text(key) | Value::Binary(key) => Some(key),
+    let told = headers.iter().filter(|entry| entry.name() == KEY).find_map(|entry| match entry.value() {
+        Value::Text(key) | Value::Binary(key) => Some(Some(key)),
+        Value::Void => Some(None),
         _ => None,
-    })
+    });
+    told.flatten()
 }
 
 /// Whether these headers say that an empty body is none.

@@ -1,6 +1,6 @@
 //! What a record says as a message.
 
-use super::duplicates;
+use super::duplicates::{self, Duplicate};
 use super::reserved::{self, EXCHANGE, Entry, KEY, LONG_NAMES, ROUTING_KEY, TEXTS, TIME, TOMBSTONE};
 use super::reserved::{PARTITION, STREAM_OFFSET};
 use crate::FORMAT;
@@ -75,9 +75,10 @@ fn push(lead: &mut Lead, name: &'static [u8], value: Value) {
     lead.push((Bytes::from_static(name), value));
 }
 
-/// Whether the time must stand in front: always if no exchange is known, else if a reader would find another.
+/// Whether the time must stand in front: always if there is one and no exchange is known, else if a reader would find another.
 fn needs_time(record: &Record, shown: &[impl Entry]) -> bool {
-    record.exchange.is_none() || reserved::time_of(shown, record.properties.timestamp) != record.time
+    let always = record.exchange.is_none() && record.time.is_some();
+    always || reserved::time_of(shown, record.properties.timestamp) != record.time
 }
 
 /// A name in the place it has in a message, or if it is too long in front of the headers.
@@ -120,13 +121,12 @@ fn user_headers<'a>(record: &'a Record, place: Option<RecordPlace<'_>>, lead: &m
     if record.exchange.is_none() {
         let found = duplicates::find(&shown);
         if !found.is_empty() {
-            behind_lead.extend(duplicates::headers(&found));
             let mut hidden = vec![false; shown.len()];
-            let earlier = found.iter().flat_map(|found| &found.places[..found.places.len() - 1]);
-            earlier.for_each(|at| hidden[*at] = true);
+            found.iter().flat_map(Duplicate::earlier).for_each(|at| hidden[*at] = true);
             let mut hidden = hidden.into_iter();
             shown.retain(|_| hidden.next() == Some(false));
         }
+        behind_lead.extend(duplicates::headers(&found, &shown));
     }
     UserHeaders { shown, behind_lead }
 }
