@@ -126,7 +126,8 @@ impl Broker {
         &self.core.mailboxes
     }
 
-    /// Ends a turn: tells the log what has gone, writes what partitions promise to the page cache, asks it to sync what answers wait for, wakes the other workers.
+    /// Ends a turn: tells the log what has gone, appends and writes what topics got, asks for the sync that answers wait for,
+    /// wakes the other workers.
     pub fn end_turn(&self, turn: &mut Turn) {
         self.core.note_time(turn.now);
         if !turn.untold.is_empty() {
@@ -134,10 +135,7 @@ impl Broker {
             untold.drain(..).for_each(|queue| queue.lock().end_turn(&queue, &self.core, turn));
             turn.untold = untold;
         }
-        if !turn.framing.is_empty() {
-            let lsn = self.end_of_publishes(turn);
-            turn.want_sync(lsn);
-        }
+        self.end_of_publishes(turn);
         if !turn.unwritten.is_empty() {
             let mut unwritten = std::mem::take(&mut turn.unwritten);
             unwritten.drain(..).for_each(|partition| partition.write(&self.core, turn));

@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn keys_lie_where_clients_put_them() {
-        // The values that Apache Kafka's own tests of its hash give.
+        // The values that those clients' own tests give.
         let known: [(&[u8], i32); 6] = [
             (b"21", -973_932_308),
             (b"foobar", -790_332_482),

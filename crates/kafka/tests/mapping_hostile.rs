@@ -7,7 +7,7 @@ use bytes::Bytes;
 use narumq_broker::Dialect;
 use narumq_kafka::RecordBatches;
 use narumq_kafka::records::{Attributes, BatchBuilder, Codec, HEADER_BYTES, Header, NewRecord};
-use narumq_model::{Headers, Record, Time, Value};
+use narumq_model::{Headers, Record, Time, TopicPolicy, Value};
 use records_support::{CODECS, goldens, with_section};
 
 const BYTES_MAX: usize = 1 << 17;
@@ -21,7 +21,7 @@ fn read(batch: &[u8]) -> Result<Vec<Record>, String> {
         records.push(record);
     });
     if !records.is_empty() {
-        let framed = RecordBatches.frame(&records, Time(1));
+        let framed = RecordBatches.frame(&records, &TopicPolicy::default(), Time(1));
         assert!(RecordBatches.is_whole(&framed));
     }
     read.map(|()| records).map_err(|broken| broken.0)
@@ -42,7 +42,7 @@ fn rich(codec: Codec) -> Vec<u8> {
     let mut record = Record { exchange: Some(text("e")), key: Some(text("k")), ..Record::default() };
     record.headers = Headers(headers);
     record.properties.message_id = Some(text("m"));
-    let framed = RecordBatches.frame(&[record.clone(), Record::default()], Time(5));
+    let framed = RecordBatches.frame(&[record.clone(), Record::default()], &TopicPolicy::default(), Time(5));
     let read = read(&framed).unwrap();
     assert_eq!(read[0], record);
     assert_eq!(read[1], Record { time: Some(5), ..Record::default() });

@@ -13,6 +13,8 @@ const PYTHON: &str = "e2e/amqp/python";
 
 /// The folder of the Kafka clients' requirement files.
 const KAFKA: &str = "e2e/kafka/python";
+/// The tests in which both meet.
+const CROSS: &str = "e2e/cross";
 
 /// pytest in a virtual environment, with the old client beside it in one of its own.
 pub(super) fn pytest(run: &mut Run, step: &Step) -> Outcome {
@@ -32,6 +34,11 @@ pub(super) fn kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
 /// The same tests with the old Kafka client.
 pub(super) fn old_kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
     pytest_in(run, step, ("venv-kafka-legacy", KAFKA, "requirements-legacy.txt"), None)
+}
+
+/// The tests in which both meet.
+pub(super) fn cross_pytest(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, ("venv-cross", CROSS, "requirements.txt"), None)
 }
 
 fn pytest_in(run: &mut Run, step: &Step, (name, folder, file): (&str, &str, &str), legacy: Option<&Path>) -> Outcome {

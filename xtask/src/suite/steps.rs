@@ -60,6 +60,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "kafka-python", about: "Python clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::kafka_pytest },
     Step { name: "kafka-python-old", about: "the same with kafka-python 2.0.2", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::old_kafka_pytest },
     Step { name: "kafka-java", about: "Java clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/java", Some(&JAVA)), work: clients::maven_test },
+    Step { name: "cross", about: "clients of both protocols at one broker", minutes: 10, client: Client::required("e2e/cross", Some(&PYTHON)), work: clients::cross_pytest },
     Step { name: "soak", about: "kill -9 under load, again and again", minutes: 15, client: Client::optional("e2e/soak", Some(&PYTHON)), work: clients::pytest },
 ];
 

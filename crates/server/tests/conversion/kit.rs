@@ -6,7 +6,7 @@ use narumq_amqp::{BasicMessages, write_headers};
 use narumq_broker::{Dialect, MessageDialect, RecordPlace};
 use narumq_kafka::RecordBatches;
 use narumq_kafka::records::{BatchBuilder, BatchHeader, Codec, Header, NewRecord, Records, inflate};
-use narumq_model::{Headers, Message, MessageBuilder, MessageParts, Record, Time, Value};
+use narumq_model::{Headers, Message, MessageBuilder, MessageParts, Record, Time, TopicPolicy, Value};
 
 /// When a topic gets a message that tells no time.
 pub const NOW: Time = Time(1_700_000_000_000);
@@ -107,7 +107,7 @@ pub fn expanded(batch: &Bytes) -> Vec<Record> {
 /// Messages on their way into a topic.
 pub fn to_topic(messages: &[Message]) -> Bytes {
     let records: Vec<_> = messages.iter().map(|message| BasicMessages.read(message)).collect();
-    placed(RecordBatches.frame(&records, NOW))
+    placed(RecordBatches.frame(&records, &TopicPolicy::default(), NOW))
 }
 
 /// Records on their way out of a topic with so many partitions; none: nothing is said of where they lie.
