@@ -46,6 +46,8 @@ pub enum CreateTopicError {
     Unknown,
     /// It has that many partitions or more.
     Partitions,
+    /// A topic is there beside whose name this one may not stand.
+    Collides,
 }
 
 impl fmt::Display for CreateTopicError {
@@ -56,6 +58,7 @@ impl fmt::Display for CreateTopicError {
             Self::Format => "the format of its batches is not known",
             Self::Unknown => "there is no topic of this name",
             Self::Partitions => "it has that many partitions or more",
+            Self::Collides => "its name collides with that of an existing topic",
         })
     }
 }
@@ -101,8 +104,22 @@ impl Broker {
         spec: TopicSpec,
         turn: &mut Turn,
     ) -> Result<(TopicHandle, Lsn), CreateTopicError> {
+        self.create_topic_beside(vhost, spec, |_| false, turn)
+    }
+
+    /// The same, unless its name `collides` with that of a topic that is there; none comes between the look and the creation.
+    pub fn create_topic_beside(
+        &self,
+        vhost: &Vhost,
+        spec: TopicSpec,
+        collides: impl Fn(&str) -> bool,
+        turn: &mut Turn,
+    ) -> Result<(TopicHandle, Lsn), CreateTopicError> {
         let _catalog = self.catalog_lock();
         self.may_create_topic(vhost, &spec.name)?;
+        if self.find_topic(vhost, collides).is_some() {
+            return Err(CreateTopicError::Collides);
+        }
         let dialect = self.settings.dialects.get(spec.format).ok_or(CreateTopicError::Format)?.clone();
         let definition = TopicDefinition {
             id: self.next_id(),
