@@ -18,8 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 impl Broker {
-    /// Returns the names of files that nobody wants any more.
-    pub(super) fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) -> Result<Vec<String>, OpenError> {
+    /// Returns the names of files that nobody wants any more: of topics that are there, and others.
+    pub(super) fn bring_up(
+        &self,
+        mut found: Found,
+        ended: Ended,
+        turn: &mut Turn,
+    ) -> Result<(Vec<String>, Vec<String>), OpenError> {
         let records: Vec<Record> = std::mem::take(&mut found.records).into_values().collect();
         let mut users = Users::default();
         for record in &records {
@@ -42,10 +47,11 @@ impl Broker {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
         let (mut segments, mut unwanted) =
             segment_files(&self.core.log).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
+        let mut replaced = Vec::new();
         for record in records {
             match record {
                 Record::Topic(vhost, definition) => {
-                    unwanted.extend(self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?);
+                    replaced.extend(self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?);
                 }
                 Record::Group(vhost, definition) => self.bring_up_group(&vhost, definition, &mut found, turn)?,
                 Record::Producers(next) => lock(&self.producers).begin(next),
@@ -55,7 +61,7 @@ impl Broker {
         // What is left belongs to topics that have been deleted: their ids are never given again.
         let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
         unwanted.extend(gone.flat_map(|(id, bases)| bases.into_iter().flat_map(move |base| segment_names(id, base))));
-        Ok(unwanted)
+        Ok((replaced, unwanted))
     }
 
     fn bring_up_group(

@@ -116,16 +116,13 @@ impl Restoring {
             let end = state.end;
             state.cut(end);
             state.cached.iter_mut().for_each(|cached| cached.written = end);
-            // A segment of the same name may be made at any time.
-            remove_now(&core.log, &gone)?;
-            return Ok(Vec::new());
         }
         Ok(gone)
     }
 }
 
 /// Removes files, those that are there.
-fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
+pub(crate) fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
     for name in names {
         match log.disk().remove(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
