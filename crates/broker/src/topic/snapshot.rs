@@ -1,7 +1,7 @@
 //! A partition's State: what recovery needs instead of the entries before it.
 //!
 //! ```text
-//! root:     u8 kind and version = 0x11 | varint start | varint end | varint count, (varint epoch, varint first offset) each |
+//! root:     u8 kind and version = 0x12 | varint start | varint end | varint count, (varint epoch, varint first offset) each |
 //!           varint count, segments | varint offset behind them | producers
 //! segment:  varint base | varint bytes | varint latest record time (zigzag) | varint begun | varint last arrival
 //! ```
@@ -19,7 +19,7 @@ use narumq_log::varint;
 use narumq_model::{Lsn, Time};
 
 /// What a State of a partition begins with: the low half is the version.
-pub(crate) const STATE: u8 = 0x11;
+pub(crate) const STATE: u8 = 0x12;
 
 /// A State, decoded.
 #[derive(Debug, Default)]
@@ -33,11 +33,11 @@ pub(crate) struct Snapshot {
     pub(crate) producers: Producers,
 }
 
-fn zigzag(n: i64) -> u64 {
+pub(super) fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
 }
 
-fn unzigzag(n: u64) -> i64 {
+pub(super) fn unzigzag(n: u64) -> i64 {
     (n >> 1) as i64 ^ -((n & 1) as i64)
 }
 

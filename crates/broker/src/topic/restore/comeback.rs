@@ -122,7 +122,7 @@ impl Comeback<'_> {
                 state.epochs.push((epoch, base));
             }
             if let Some(run) = producer.filter(|_| base >= self.known) {
-                state.producers.note(run, count, base, Lsn(0), arrived);
+                state.producers.note(run, count, (base, max_time), Lsn(0), arrived);
             }
             state.end = base + u64::from(count);
             at += len;
