@@ -4,7 +4,7 @@ use super::budget::Reads;
 use super::cached::Cached;
 use super::cold::Cold;
 use super::held::Held;
-use super::lookup::Search;
+use super::lookup::{Peak, Search};
 use super::producers::Producers;
 use super::segments::{Segments, names};
 use super::tail::Tail;
@@ -69,6 +69,8 @@ pub(crate) struct PartitionState {
     pub(super) cold: Cold,
     /// Searches by time that wait for the disk.
     pub(super) searches: Vec<Search>,
+    /// How far the search for the latest record has come.
+    pub(super) peak: Option<Peak>,
     /// What is to be written of indexes with the next copy.
     pub(super) hints: Vec<CopyWrite>,
     /// What is kept of a partition that promises the page cache.
