@@ -9,7 +9,7 @@ use crate::Broker;
 use crate::topic::Partition;
 use crate::topic::segments::{Segment, name};
 use crate::turn::Turn;
-use narumq_log::disk::Disk;
+use narumq_log::disk::{Disk, File};
 use narumq_model::{ObjectId, Time, TopicPolicy};
 use std::collections::HashMap;
 use std::io;
@@ -39,6 +39,8 @@ pub(super) enum Stopped {
     Ending,
     /// The topic has been deleted, or is not to be compacted any more.
     Unwanted,
+    /// Segments have gone meanwhile.
+    Gone,
     /// In the segment that begins with this offset nothing says where the next batch begins.
     Unreadable(u64),
     /// The disk.
@@ -80,7 +82,7 @@ fn clean_partition(broker: &Weak<Broker>, partition: &Arc<Partition>) {
                 broker.core.warn(format_args!("topic {topic}, partition {number} cannot be compacted: {error}"));
             }
         }
-        Err(Stopped::Ending | Stopped::Unwanted | Stopped::Unreadable(_)) => {}
+        Err(Stopped::Ending | Stopped::Unwanted | Stopped::Gone | Stopped::Unreadable(_)) => {}
     }
     broker.core.compactions.add(&counts);
 }
@@ -117,12 +119,10 @@ impl Cleaning {
         while !rest.is_empty() {
             let (group, behind) = rest.split_at(group_len(rest, self.policy.segment_bytes));
             match self.compact(&known, group) {
-                Err(Stopped::Unreadable(_)) if group.len() > 1 => {
-                    for alone in group.chunks(1) {
-                        self.compact_alone(&known, alone)?;
-                    }
+                Err(Stopped::Unreadable(_) | Stopped::Gone) => {
+                    // One of them stands in the way of the others.
+                    group.chunks(1).try_for_each(|alone| self.compact_alone(&known, alone))?;
                 }
-                Err(Stopped::Unreadable(base)) => self.broken(base, "what begins there is no batch"),
                 other => other?,
             }
             rest = behind;
@@ -130,14 +130,24 @@ impl Cleaning {
         self.finish(known.end)
     }
 
+    /// Compacts one segment, if it is there and can be read.
     fn compact_alone(&mut self, known: &Known, alone: &[(Segment, u64)]) -> Result<(), Stopped> {
         match self.compact(known, alone) {
+            Err(Stopped::Gone) => Ok(()),
             Err(Stopped::Unreadable(base)) => {
                 self.broken(base, "what begins there is no batch");
                 Ok(())
             }
             other => other,
         }
+    }
+
+    /// Opens a segment's file.
+    pub(super) fn open(&self, segment: &Segment) -> Result<Arc<dyn File>, Stopped> {
+        self.disk.open_cached(&name(self.partition.id, segment.id()), false).map_err(|error| {
+            let there = self.partition.lock().segments.beginning(segment.base).map(Segment::id);
+            if there == Some(segment.id()) { Stopped::Io(error) } else { Stopped::Gone }
+        })
     }
 
     /// Compacts neighbouring segments into one.
@@ -154,7 +164,10 @@ impl Cleaning {
                 self.counts.bytes_replaced += bytes;
                 Ok(())
             }
-            Replaced::Gone => Ok(self.discard(&made)),
+            Replaced::Gone => {
+                self.discard(&made);
+                Err(Stopped::Gone)
+            }
             Replaced::Unwanted => {
                 self.discard(&made);
                 Err(Stopped::Unwanted)
@@ -170,7 +183,10 @@ impl Cleaning {
         let (partition, mut read) = (self.partition.clone(), Vec::new());
         let mut end = from;
         for (segment, behind) in self.segments.iter().filter(|(_, behind)| *behind > from) {
-            let file = self.disk.open_cached(&name(partition.id, segment.id()), false)?;
+            let file = match self.open(segment) {
+                Err(Stopped::Gone) => continue,
+                other => other?,
+            };
             let dialect = partition.dialect.as_ref();
             let mut batches = Batches::new(dialect, file, segment.bytes, segment.base..*behind);
             loop {

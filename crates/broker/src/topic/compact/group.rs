@@ -5,7 +5,7 @@ use super::cleaning::{Cleaning, Stopped};
 use super::keys::{LastOffsets, hash};
 use super::output::Output;
 use crate::dialect::{BatchFacts, BrokenBatch, Compacted, KeyedRecord, Tombstones};
-use crate::topic::segments::{Segment, name};
+use crate::topic::segments::Segment;
 use crate::topic::tail::Times;
 use narumq_model::Time;
 
@@ -49,7 +49,7 @@ impl Cleaning {
         let (partition, group_end) = (self.partition.clone(), group.last().map_or(0, |(_, end)| *end));
         let dialect = partition.dialect.as_ref();
         for (segment, end) in group {
-            let file = self.disk.open_cached(&name(partition.id, segment.id()), false)?;
+            let file = self.open(segment)?;
             if group.len() > 1 && !output.is_begun() {
                 output.begin(file.as_ref())?;
             }
