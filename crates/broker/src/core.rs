@@ -6,7 +6,7 @@ use crate::event::Mailboxes;
 use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
-use crate::topic::{OpenSegments, Partition, PartitionSettings, ReadMemory};
+use crate::topic::{CompactionTotals, OpenSegments, Partition, PartitionSettings, ReadMemory};
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
@@ -20,8 +20,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who is told when the log ends for good.
-type OnFailure = Arc<dyn Fn(&str) + Send + Sync>;
+/// Who is told when the log ends for good, or of something an operator should look at.
+type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
 pub(crate) struct Core {
     pub(crate) log: Arc<Log>,
@@ -41,12 +41,14 @@ pub(crate) struct Core {
     /// Memory of what was read of segments.
     pub(crate) reads: ReadMemory,
     pub(crate) open_segments: OpenSegments,
+    pub(crate) compactions: CompactionTotals,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
     pub(crate) totals: Totals,
     pub(crate) promises: Promises,
-    pub(crate) on_failure: OnceLock<OnFailure>,
+    pub(crate) on_failure: OnceLock<Tell>,
+    pub(crate) on_warning: OnceLock<Tell>,
     deadlines: Mutex<BinaryHeap<Reverse<(Time, ObjectId)>>>,
     /// The time of the latest turn, for what the log's threads do.
     time: AtomicU64,
@@ -73,11 +75,13 @@ impl Core {
             tails_left: AtomicU64::new(0),
             reads: ReadMemory::default(),
             open_segments: OpenSegments::default(),
+            compactions: CompactionTotals::default(),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),
             promises: Promises::default(),
             on_failure: OnceLock::new(),
+            on_warning: OnceLock::new(),
             deadlines: Mutex::default(),
             time: AtomicU64::new(0),
         }
@@ -86,6 +90,13 @@ impl Core {
     pub(crate) fn note_time(&self, now: Time) {
         if now.0 > self.time.load(Ordering::Relaxed) {
             self.time.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Something that an operator should look at.
+    pub(crate) fn warn(&self, what: fmt::Arguments<'_>) {
+        if let Some(tell) = self.on_warning.get() {
+            tell(&what.to_string());
         }
     }
 

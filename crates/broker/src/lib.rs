@@ -40,7 +40,7 @@ pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
 pub use declare::topics::{CreateTopicError, TopicSettings, TopicSpec};
-pub use dialect::{BatchFacts, Dialect, Dialects, ProducerRun};
+pub use dialect::{BatchFacts, BrokenBatch, Compacted, Dialect, Dialects, KeyedRecord, ProducerRun, Tombstones};
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
 /// The settings of the log under a broker.
@@ -54,7 +54,7 @@ pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
-pub use topic::{Lookup, PartitionSettings, TrimError};
+pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
 
@@ -181,6 +181,10 @@ impl Broker {
         for id in self.core.due(turn.now) {
             if let Some(group) = self.core.group(id) {
                 self.advance_group(&group, turn);
+                continue;
+            }
+            if id == topic::DIRTY_PARTITIONS {
+                self.look_for_dirt(turn);
                 continue;
             }
             if id == topic::ALL_PARTITIONS {

@@ -177,6 +177,11 @@ impl Broker {
         let _ = self.core.on_failure.set(tell);
     }
 
+    /// Names who is told of what an operator should look at.
+    pub fn on_warning(&self, tell: Arc<dyn Fn(&str) + Send + Sync>) {
+        let _ = self.core.on_warning.set(tell);
+    }
+
     /// Tells every session the same, by ids that the network layer knows.
     pub fn tell_all(&self, sessions: &[narumq_model::SessionId], event: &Event, turn: &mut Turn) {
         sessions.iter().for_each(|id| self.core.mailboxes.post(*id, event.clone(), turn));

@@ -1,12 +1,16 @@
 //! What the core must know of record batches: lengths, offsets, times, producers, by their headers alone.
 
-use crate::records::batch::{Attributes, BatchHeader, HEADER_BYTES};
-use crate::records::patch;
-use narumq_broker::{BatchFacts, Dialect, ProducerRun};
+use crate::records::batch::{Attributes, BatchHeader, HEADER_BYTES, NO_TIMESTAMP};
+use crate::records::error::BatchError;
+use crate::records::{Kept, Keyed, compact, keys, patch};
+use narumq_broker::{BatchFacts, BrokenBatch, Compacted, Dialect, KeyedRecord, ProducerRun, Tombstones};
 
 /// Reads record batches of message format v2 for the core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordBatches;
+
+/// Bytes that the records of one batch may inflate to: no more than a producer may send.
+const INFLATED_MAX: usize = 100 << 20;
 
 /// Where the bytes begin that the checksum covers.
 const CHECKED_FROM: usize = 21;
@@ -27,7 +31,8 @@ impl Dialect for RecordBatches {
             base: u64::try_from(header.base_offset).ok()?,
             count: u32::try_from(header.last_offset_delta).ok()?.checked_add(1)?,
             epoch: u32::try_from(header.leader_epoch).ok()?,
-            max_time: header.max_timestamp,
+            // A batch of which compaction has left the header keeps the time of a record that is not there.
+            max_time: if header.count == 0 { NO_TIMESTAMP } else { header.max_timestamp },
             producer,
         })
     }
@@ -41,4 +46,33 @@ impl Dialect for RecordBatches {
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
         patch(batch, base as i64, epoch as i32);
     }
+
+    fn keys(&self, batch: &[u8], each: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch> {
+        keys(batch, INFLATED_MAX, &mut |record| each(told(record))).map_err(broken)
+    }
+
+    fn compact(
+        &self,
+        batch: &[u8],
+        when: Tombstones,
+        stays: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch> {
+        let millis = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+        let kept =
+            compact(batch, (millis(when.now), millis(when.horizon)), INFLATED_MAX, &mut |record| stays(told(record)));
+        Ok(match kept.map_err(broken)? {
+            Kept::Same => Compacted::Same,
+            Kept::Records(batch) => Compacted::Records(batch),
+            Kept::Empty(batch) => Compacted::Empty(batch),
+        })
+    }
+}
+
+/// What the core gets told of a record. Offsets of batches that the core placed are not negative.
+fn told(record: Keyed<'_>) -> KeyedRecord<'_> {
+    KeyedRecord { offset: record.offset.max(0) as u64, key: record.key, deletes: record.is_tombstone }
+}
+
+fn broken(refused: BatchError) -> BrokenBatch {
+    BrokenBatch(refused.to_string())
 }

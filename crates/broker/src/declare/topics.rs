@@ -149,6 +149,9 @@ impl Broker {
         let partitions = self.make_partitions(&definition, 0, dialect);
         partitions.iter().for_each(|partition| self.core.enter_partition(partition.clone()));
         self.core.look_later();
+        if definition.policy.compacts {
+            self.core.compact_later();
+        }
         let topic = Arc::new(Topic::new(vhost.name().clone(), Arc::new(definition), partitions.into()));
         vhost.write().topics.insert(name, topic.clone());
         topic
@@ -196,6 +199,9 @@ impl Broker {
         let shared = Arc::new(definition.policy.clone());
         let lsn = self.log_record(Kind::Define, &Record::Topic(vhost.name().clone(), definition.clone()), turn);
         let partitions = topic.partitions();
+        if shared.compacts {
+            self.core.compact_later();
+        }
         partitions.iter().for_each(|partition| partition.change_policy(shared.clone()));
         topic.change(Arc::new(definition), partitions);
         Ok(lsn)

@@ -7,14 +7,13 @@ use crate::catalog::Record;
 use crate::coordinator::Coordinated;
 use crate::core::lock;
 use crate::queue::Queue;
-use crate::topic::restore::{Broken, segment_files};
+use crate::topic::restore::{Broken, SegmentFiles, segment_files};
 use crate::topic::segment_names;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
 use narumq_log::{Ended, Kind};
 use narumq_model::{GroupDefinition, Lsn, Name, ObjectId, Seq, TopicDefinition};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 impl Broker {
@@ -60,7 +59,7 @@ impl Broker {
         }
         // What is left belongs to topics that have been deleted: their ids are never given again.
         let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
-        unwanted.extend(gone.flat_map(|(id, bases)| bases.into_iter().flat_map(move |base| segment_names(id, base))));
+        unwanted.extend(gone.flat_map(|(id, files)| files.into_iter().flat_map(move |of| segment_names(id, of))));
         Ok((replaced, unwanted))
     }
 
@@ -96,7 +95,7 @@ impl Broker {
         vhost: &str,
         definition: TopicDefinition,
         found: &mut Found,
-        segments: &mut BTreeMap<ObjectId, BTreeSet<u64>>,
+        segments: &mut SegmentFiles,
         turn: &mut Turn,
     ) -> Result<Vec<String>, OpenError> {
         let mut unwanted = Vec::new();

@@ -3,6 +3,7 @@
 use super::budget::Reads;
 use super::cached::Cached;
 use super::cold::Cold;
+use super::compact::Compaction;
 use super::held::Held;
 use super::lookup::{Peak, Search};
 use super::producers::Producers;
@@ -77,6 +78,8 @@ pub(crate) struct PartitionState {
     pub(super) cached: Option<Cached>,
     /// Parts of the newest State.
     pub(super) parts: Parts,
+    /// What compaction knows of it.
+    pub(super) compaction: Compaction,
 }
 
 impl Partition {
@@ -105,7 +108,7 @@ impl Partition {
         let mut state = self.lock();
         state.deleted = true;
         state.tell_watchers(self.id, core, turn);
-        let names = state.segments.list.iter().flat_map(|segment| names(self.id, segment.base)).collect();
+        let names = state.segments.list.iter().flat_map(|segment| names(self.id, segment.id())).collect();
         core.log.remove_files(lsn, names);
         let emptied = state.held.remove_below(u64::MAX);
         *state = PartitionState { deleted: true, counted: state.counted, ..PartitionState::default() };
@@ -197,6 +200,12 @@ impl crate::Broker {
         let state = partition.0.lock();
         let last = state.tail.count().checked_sub(1).and_then(|at| state.tail.batch(at));
         last.map_or(Lsn(0), |batch| batch.lsn)
+    }
+
+    /// Whether batches are on their way into segments, or in segments that are being synced.
+    pub fn is_copying(&self) -> bool {
+        let on_the_way = |state: &PartitionState| !state.deleted && (state.copying || !state.segments.is_synced());
+        self.core.all_partitions().iter().any(|partition| on_the_way(&partition.lock()))
     }
 
     /// The session is told `Ready` once, when something is appended next.

@@ -106,6 +106,11 @@ impl Producers {
         self.0.retain(|_, producer| now.since(producer.written) < FORGOTTEN_AFTER);
     }
 
+    /// Of each producer the offset behind its last batch.
+    pub(crate) fn ends(&self) -> HashMap<u64, u64> {
+        self.0.iter().filter_map(|(id, producer)| Some((*id, producer.sent.last()?.end()))).collect()
+    }
+
     /// Forgets batches that do not end at or before this offset: they have been lost.
     pub(crate) fn cut(&mut self, end: u64) {
         self.0.retain(|_, producer| {

@@ -3,6 +3,7 @@
 
 pub mod batches;
 mod gate;
+pub mod keyed;
 mod specs;
 
 pub use gate::Gate;
