@@ -6,7 +6,7 @@ use crate::event::Mailboxes;
 use crate::promises::Promises;
 use crate::queue::Queue;
 use crate::queue::scratch::Scratch;
-use crate::topic::{OpenSegments, Partition, PartitionSettings, ReadMemory};
+use crate::topic::{CompactionTotals, OpenSegments, Partition, PartitionSettings, ReadMemory};
 use foldhash::fast::RandomState;
 use narumq_log::Log;
 use narumq_model::{ObjectId, Time};
@@ -41,6 +41,7 @@ pub(crate) struct Core {
     /// Memory of what was read of segments.
     pub(crate) reads: ReadMemory,
     pub(crate) open_segments: OpenSegments,
+    pub(crate) compactions: CompactionTotals,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
@@ -74,6 +75,7 @@ impl Core {
             tails_left: AtomicU64::new(0),
             reads: ReadMemory::default(),
             open_segments: OpenSegments::default(),
+            compactions: CompactionTotals::default(),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),
@@ -88,6 +90,13 @@ impl Core {
     pub(crate) fn note_time(&self, now: Time) {
         if now.0 > self.time.load(Ordering::Relaxed) {
             self.time.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Something that an operator should look at.
+    pub(crate) fn warn(&self, what: fmt::Arguments<'_>) {
+        if let Some(tell) = self.on_warning.get() {
+            tell(&what.to_string());
         }
     }
 

@@ -54,6 +54,51 @@ pub trait Dialect: Send + Sync {
     /// One batch of these records, at least one, with base offset 0, compressed and timed as the topic's policy says. Records
     /// that tell no time get `now`.
     fn frame(&self, records: &[Record], policy: &TopicPolicy, now: Time) -> Vec<u8>;
+    /// Tells each record of one whole batch, in order, for compaction. What is not a record of a producer, such as the mark of
+    /// a transaction, is not told. Refuses what cannot be read, or inflates to more than the format's door takes.
+    fn keys(&self, batch: &[u8], each: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch>;
+    /// What is left of one whole batch when only those of its records stay of which `stays` says so, told as [`keys`] does,
+    /// and of those that delete their key none whose time has come. Offsets, times, producer and sequence stay as they are.
+    /// Refuses what [`keys`] refuses.
+    ///
+    /// [`keys`]: Dialect::keys
+    fn compact(
+        &self,
+        batch: &[u8],
+        when: Tombstones,
+        stays: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch>;
+}
+
+/// A record as compaction sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyedRecord<'a> {
+    /// Its offset.
+    pub offset: u64,
+    /// Its key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// It deletes its key.
+    pub deletes: bool,
+}
+
+/// How long records stay that delete their keys. Times are in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tombstones {
+    /// The time of the compaction: those whose time has come go.
+    pub now: u64,
+    /// The time of those that no compaction has seen before.
+    pub horizon: u64,
+}
+
+/// What compaction leaves of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compacted {
+    /// All of it, as it was.
+    Same,
+    /// This batch.
+    Records(Vec<u8>),
+    /// No record: a batch without one, which tells offsets, producer and sequence.
+    Empty(Vec<u8>),
 }
 
 /// A batch that was taken, but cannot be read: why, in words.

@@ -21,6 +21,7 @@ mod event;
 mod exchange;
 mod exclusive;
 pub mod group;
+mod handle;
 mod listing;
 mod open;
 mod parts;
@@ -41,9 +42,13 @@ pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
 pub use declare::queues::QueueSpec;
 pub use declare::topics::{CreateTopicError, StreamForm, StreamLimits, TopicSettings, TopicSpec};
-pub use dialect::{BatchFacts, BrokenBatch, Dialect, Dialects, MessageDialect, ProducerRun, RecordPlace};
+pub use dialect::{
+    BatchFacts, BrokenBatch, Compacted, Dialect, Dialects, KeyedRecord, MessageDialect, ProducerRun, RecordPlace,
+    Tombstones,
+};
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
+pub use handle::{QueueHandle, User};
 /// The settings of the log under a broker.
 pub use narumq_log::Options as LogOptions;
 use narumq_log::Terminal;
@@ -56,52 +61,17 @@ pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use stream::{Stream, StreamError, StreamProgress, StreamSpec, StreamStart};
 pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
-pub use topic::{Lookup, PartitionSettings, TrimError};
+pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
 
 use crate::core::{Core, lock};
 use crate::queue::Queue;
-use narumq_model::{Lsn, Name, ObjectId, QueueDefinition, SessionId, Time};
+use narumq_model::{Lsn, Name, SessionId, Time};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use users::Users;
-
-/// A user that proved who it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// Its name.
-    pub name: Name,
-    /// Its tags, such as `administrator`.
-    pub tags: Vec<Name>,
-}
-
-/// A queue by handle. It may have been deleted meanwhile; operations then find nothing.
-#[derive(Clone, Debug)]
-pub struct QueueHandle(pub(crate) Arc<Queue>);
-
-impl QueueHandle {
-    /// As it was declared.
-    pub fn definition(&self) -> &QueueDefinition {
-        &self.0.definition
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &Name {
-        &self.0.definition.name
-    }
-
-    /// Its id.
-    pub fn id(&self) -> ObjectId {
-        self.0.definition.id
-    }
-
-    /// The name of its vhost.
-    pub fn vhost(&self) -> &Name {
-        &self.0.vhost
-    }
-}
 
 /// The broker.
 #[derive(Debug)]
@@ -185,6 +155,10 @@ impl Broker {
         for id in self.core.due(turn.now) {
             if let Some(group) = self.core.group(id) {
                 self.advance_group(&group, turn);
+                continue;
+            }
+            if id == topic::DIRTY_PARTITIONS {
+                self.look_for_dirt(turn);
                 continue;
             }
             if id == topic::ALL_PARTITIONS {

@@ -12,6 +12,7 @@ use crate::dialect::Dialects;
 use crate::event::Event;
 use crate::group::GroupSettings;
 use crate::topic::PartitionSettings;
+use crate::topic::restore::remove_now;
 use crate::turn::Turn;
 use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
@@ -150,7 +151,9 @@ impl Broker {
         });
         let mut turn = Turn::new(now.max(log.ended().time), None);
         core.note_time(turn.now);
-        let unwanted = broker.bring_up(found, log.ended(), &mut turn)?;
+        let (replaced, unwanted) = broker.bring_up(found, log.ended(), &mut turn)?;
+        // The copier may make segments of the same names as soon as it runs.
+        remove_now(&log, &replaced).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
         let told = Told { core: Arc::downgrade(&core), broker: OnceLock::from(Arc::downgrade(&broker)) };
         log.start(Arc::new(told)).map_err(OpenError::Thread)?;
         log.remove_files(Lsn(0), unwanted);

@@ -226,3 +226,33 @@ fn a_cold_read_needs_no_walk_with_an_index_and_one_without() {
     assert!(counting.taken() < 3 << 20);
     assert_eq!(drain(&mut rig, &p, 0, 100_000).len(), 1_000);
 }
+
+/// The first segment has lost its latest record, and what is left of it is later than all behind it.
+#[test]
+fn the_latest_record_is_found_where_the_first_segment_is_partly_gone() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = Rig::open(Arc::new(disk.clone()), small(), Time(1_000));
+    create(&mut rig, "t", 1, policy(400_000));
+    let p = partition(&rig, "t", 0);
+    let late = |n: u64| match n {
+        3 => 90_000,
+        n if n < 30 => 50_000 - (n as i64 * 37) % 1_000,
+        n => n as i64,
+    };
+    let all: Vec<(u64, i64)> =
+        (0..90).map(|n| (append(&mut rig, &p, &timed(n, 10, 10_000, late(n))).expect("taken").base, late(n))).collect();
+    rig.fence();
+    let expected = |all: &[(u64, i64)], start: u64| {
+        let there = all.iter().filter(|(base, _)| base + 10 > start);
+        there.map(|(base, time)| (*time, std::cmp::Reverse(*base))).max().map(|(_, base)| (base.0, base.0 + 10))
+    };
+    drop(rig);
+    let mut rig = Rig::open(Arc::new(disk.after_kill(Plan::default())), small(), Time(1_000));
+    let p = partition(&rig, "t", 0);
+    for start in [0, 40, 45, 100, 290, 300, 700, 890] {
+        rig.turn(|rig, turn| rig.broker.trim(&p, start, turn)).expect("it is there");
+        for _ in 0..2 {
+            assert_eq!(latest(&mut rig, &p), expected(&all, start), "from {start}");
+        }
+    }
+}

@@ -1,16 +1,20 @@
-//! What the core must know of record batches: lengths, offsets, times, producers, by their headers alone; and their records.
+//! What the core must know of record batches: lengths, offsets, times, producers by their headers; and their records.
 
 use crate::mapping;
-use crate::records::batch::{Attributes, BatchHeader, Codec, HEADER_BYTES};
-use crate::records::{BatchBuilder, BatchError, Records, inflate, patch, set_log_append_time};
+use crate::records::batch::{Attributes, BatchHeader, Codec, HEADER_BYTES, NO_TIMESTAMP};
+use crate::records::error::BatchError;
+use crate::records::{BatchBuilder, Kept, Keyed, Records, compact, inflate, keys, patch, set_log_append_time};
 use bytes::Bytes;
-use narumq_broker::{BatchFacts, BrokenBatch, Dialect, ProducerRun};
+use narumq_broker::{BatchFacts, BrokenBatch, Compacted, Dialect, KeyedRecord, ProducerRun, Tombstones};
 use narumq_model::{Record, Time, TopicPolicy};
 use std::borrow::Cow;
 
 /// Reads record batches of message format v2 for the core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordBatches;
+
+/// Bytes that the records of one batch may inflate to: no more than a producer may send.
+const INFLATED_MAX: usize = 100 << 20;
 
 /// Where the bytes begin that the checksum covers.
 const CHECKED_FROM: usize = 21;
@@ -31,7 +35,8 @@ impl Dialect for RecordBatches {
             base: u64::try_from(header.base_offset).ok()?,
             count: u32::try_from(header.last_offset_delta).ok()?.checked_add(1)?,
             epoch: u32::try_from(header.leader_epoch).ok()?,
-            max_time: header.max_timestamp,
+            // A batch of which compaction has left the header keeps the time of a record that is not there.
+            max_time: if header.count == 0 { NO_TIMESTAMP } else { header.max_timestamp },
             producer,
         })
     }
@@ -45,8 +50,8 @@ impl Dialect for RecordBatches {
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
         patch(batch, base as i64, epoch as i32);
     }
+
     fn expand(&self, batch: &Bytes, bytes_max: usize, each: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch> {
-        let broken = |fault: BatchError| BrokenBatch(fault.to_string());
         let header = BatchHeader::read(batch).map_err(broken)?;
         if header.attributes.has(Attributes::CONTROL) {
             return Ok(());
@@ -78,4 +83,33 @@ impl Dialect for RecordBatches {
         }
         batch
     }
+
+    fn keys(&self, batch: &[u8], each: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch> {
+        keys(batch, INFLATED_MAX, &mut |record| each(told(record))).map_err(broken)
+    }
+
+    fn compact(
+        &self,
+        batch: &[u8],
+        when: Tombstones,
+        stays: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch> {
+        let millis = |time: u64| i64::try_from(time).unwrap_or(i64::MAX);
+        let kept =
+            compact(batch, (millis(when.now), millis(when.horizon)), INFLATED_MAX, &mut |record| stays(told(record)));
+        Ok(match kept.map_err(broken)? {
+            Kept::Same => Compacted::Same,
+            Kept::Records(batch) => Compacted::Records(batch),
+            Kept::Empty(batch) => Compacted::Empty(batch),
+        })
+    }
+}
+
+/// What the core gets told of a record. Offsets of batches that the core placed are not negative.
+fn told(record: Keyed<'_>) -> KeyedRecord<'_> {
+    KeyedRecord { offset: record.offset.max(0) as u64, key: record.key, deletes: record.is_tombstone }
+}
+
+fn broken(refused: BatchError) -> BrokenBatch {
+    BrokenBatch(refused.to_string())
 }

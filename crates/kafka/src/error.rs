@@ -80,7 +80,7 @@ pub(crate) fn group(refusal: &GroupRefusal) -> ErrorCode {
 pub(crate) fn create(error: CreateTopicError) -> ErrorCode {
     match error {
         CreateTopicError::Exists => ErrorCode::TopicAlreadyExists,
-        CreateTopicError::IsQueue => ErrorCode::InvalidTopicException,
+        CreateTopicError::IsQueue | CreateTopicError::Collides => ErrorCode::InvalidTopicException,
         CreateTopicError::Format => ErrorCode::UnsupportedForMessageFormat,
         CreateTopicError::Unknown => ErrorCode::UnknownTopicOrPartition,
         CreateTopicError::Partitions => ErrorCode::InvalidPartitions,
@@ -107,7 +107,8 @@ impl From<CreateTopicError> for Refusal {
             CreateTopicError::Exists
             | CreateTopicError::IsQueue
             | CreateTopicError::Format
-            | CreateTopicError::Partitions => error.to_string(),
+            | CreateTopicError::Partitions
+            | CreateTopicError::Collides => error.to_string(),
         };
         Self { code: create(error), text }
     }

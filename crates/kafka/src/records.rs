@@ -22,7 +22,7 @@ pub mod walk;
 pub use batch::{Attributes, BatchHeader, Batches, Codec, HEADER_BYTES, first_batch};
 pub use build::{BatchBuilder, NewRecord, Producer};
 pub use check::{Checked, Rules, TimestampRule, Walked, check};
-pub use compact::{keep, keep_with_horizon};
+pub use compact::{Kept, Keyed, compact, keep, keep_with_horizon, keys};
 pub use compression::inflate;
 pub use error::{BatchError, RecordFault, RecordRefusal, RecordRefusalReason};
 pub use marker::{Outcome, transaction_marker};

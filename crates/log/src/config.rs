@@ -90,6 +90,9 @@ pub trait Listener: Send + Sync {
     fn copy(&self, _object: ObjectId) -> Option<Copy> {
         None
     }
+    /// This object is to be cleaned, which may take long: it was asked for by [`Log::clean`](crate::Log::clean), and is called on a
+    /// thread of its own. It is to end soon once [`Log::is_ending`](crate::Log::is_ending).
+    fn clean(&self, _object: ObjectId) {}
     /// What was copied for this object is in its files (they can be read), and, if `synced`, on the disk for good.
     fn copied(&self, _object: ObjectId, _through: u64, _synced: bool) {}
 }

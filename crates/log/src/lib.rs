@@ -7,6 +7,7 @@
 mod appending;
 mod body;
 mod chunk;
+mod cleaner;
 mod config;
 mod copier;
 pub mod disk;
@@ -161,6 +162,18 @@ impl Log {
         if let Some(copies) = lock(&self.shared.copies).as_ref() {
             let _ = copies.send(copier::Task::Copy(object));
         }
+    }
+
+    /// Has this object cleaned: the listener is called for it on the cleaner's thread, one object after the other.
+    pub fn clean(&self, object: ObjectId) {
+        if let Some(cleans) = lock(&self.shared.cleans).as_ref() {
+            let _ = cleans.send(object);
+        }
+    }
+
+    /// Whether the log is being ended, or has ended for good.
+    pub fn is_ending(&self) -> bool {
+        self.shared.ending.load(Ordering::Acquire) || self.terminal().is_some()
     }
 
     /// Has segment files removed once `after` is durable.

@@ -8,7 +8,7 @@ use crate::index::FileIndex;
 use crate::latch::Latch;
 use crate::reader::Request;
 use crate::terminal::Terminal;
-use narumq_model::{Epoch, Lsn};
+use narumq_model::{Epoch, Lsn, ObjectId};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) reading: AtomicU64,
     pub(crate) tasks: Mutex<Option<Sender<Task>>>,
     pub(crate) copies: Mutex<Option<Sender<copier::Task>>>,
+    pub(crate) cleans: Mutex<Option<Sender<ObjectId>>>,
 }
 
 impl Shared {
@@ -62,6 +63,7 @@ impl Shared {
             reading: AtomicU64::new(0),
             tasks: Mutex::new(None),
             copies: Mutex::new(None),
+            cleans: Mutex::new(None),
         }
     }
 

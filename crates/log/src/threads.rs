@@ -1,4 +1,4 @@
-//! The threads of a log: writer, reader, copier and housekeeper are started, and end in order or at once.
+//! The threads of a log: writer, reader, copier, cleaner and housekeeper are started, and end in order or at once.
 
 use crate::config::Listener;
 use crate::entry::{Entry, Kind};
@@ -7,7 +7,7 @@ use crate::opening::Found;
 use crate::reader::Request;
 use crate::shared::Shared;
 use crate::writer::Writer;
-use crate::{Log, copier, lock, reader};
+use crate::{Log, cleaner, copier, lock, reader};
 use narumq_model::{ObjectId, Time};
 use std::io;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use std::thread::JoinHandle;
 
 /// The name of the housekeeper thread.
 const HOUSEKEEPER: &str = "narumq-keep";
+/// The name of the cleaner thread.
+const CLEANER: &str = "narumq-clean";
 
 impl Log {
     /// Starts the threads; completions go to `listener`.
@@ -25,6 +27,8 @@ impl Log {
         let (reads, requests) = channel();
         let (tasks, asked) = channel();
         let (copy, copies) = channel();
+        let (clean, cleans) = channel();
+        *lock(&self.shared.cleans) = Some(clean);
         *lock(&self.shared.copies) = Some(copy);
         *lock(&self.shared.reads) = Some(reads);
         *lock(&self.shared.tasks) = Some(tasks);
@@ -34,6 +38,7 @@ impl Log {
         self.spawn("narumq-log", |shared, ()| Writer::new(shared).run(), ())?;
         self.spawn("narumq-read", |shared, requests: Receiver<Request>| reader::run(&shared, &requests), requests)?;
         self.spawn("narumq-copy", |shared, copies: Receiver<copier::Task>| copier::run(&shared, &copies), copies)?;
+        self.spawn(CLEANER, |shared, cleans: Receiver<ObjectId>| cleaner::run(&shared, &cleans), cleans)?;
         self.spawn(
             HOUSEKEEPER,
             |_, (keeper, asked): (Housekeeper, Receiver<Task>)| keeper.run(&asked),
@@ -50,23 +55,26 @@ impl Log {
 
     /// Ends the epoch in order: everything appended becomes durable, then the threads end.
     pub fn close(&self, now: Time) {
-        // Nothing may come behind the end, so the housekeeper's rounds end first.
-        self.end_housekeeper();
+        // Nothing may come behind the end, so the housekeeper's rounds and what the cleaner does end first.
+        self.end_background();
         if self.terminal().is_none() {
             self.append(&Entry::new(Kind::EpochEnd, ObjectId(0), now));
         }
         self.halt();
     }
 
-    fn end_housekeeper(&self) {
+    fn end_background(&self) {
         self.shared.ending.store(true, Ordering::Release);
         self.shared.task(Task::Stop);
-        let keeper = {
-            let mut threads = lock(&self.threads);
-            let at = threads.iter().position(|t| t.thread().name() == Some(HOUSEKEEPER));
-            at.map(|at| threads.swap_remove(at))
-        };
-        Self::join(keeper);
+        lock(&self.shared.cleans).take();
+        for name in [HOUSEKEEPER, CLEANER] {
+            let thread = {
+                let mut threads = lock(&self.threads);
+                let at = threads.iter().position(|t| t.thread().name() == Some(name));
+                at.map(|at| threads.swap_remove(at))
+            };
+            Self::join(thread);
+        }
     }
 
     /// Waits for threads to end, the caller's own left out.
@@ -86,6 +94,7 @@ impl Log {
         self.shared.ending.store(true, Ordering::Release);
         self.shared.task(Task::Stop);
         lock(&self.shared.reads).take();
+        lock(&self.shared.cleans).take();
         if let Some(copies) = lock(&self.shared.copies).take() {
             let _ = copies.send(copier::Task::Stop);
         }

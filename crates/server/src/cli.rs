@@ -5,6 +5,7 @@ use crate::config::size::Size;
 use crate::report::Level;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 const ADDRESSES: &str = "\
@@ -95,6 +96,15 @@ pub(crate) struct ServeArgs {
     /// Largest message body [default: 128MiB]
     #[arg(long, value_name = "SIZE", env = "NARUMQ_MESSAGE_SIZE_MAX", hide_env_values = true, help_heading = "Limits")]
     pub(crate) message_size_max: Option<Size>,
+    /// How often it is looked for topics to compact, in milliseconds [default: 15000]
+    #[arg(
+        long,
+        value_name = "MS",
+        env = "NARUMQ_COMPACTION_INTERVAL",
+        hide_env_values = true,
+        help_heading = "Limits"
+    )]
+    pub(crate) compaction_interval: Option<NonZeroU64>,
     /// Heartbeat proposed to AMQP clients, in seconds; 0 = none [default: 60]
     #[arg(long, value_name = "SECONDS", env = "NARUMQ_HEARTBEAT", hide_env_values = true, help_heading = "Limits")]
     pub(crate) heartbeat: Option<u16>,

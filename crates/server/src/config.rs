@@ -12,6 +12,7 @@ use address::{Address, Listening};
 use file::File;
 use narumq_amqp::Identity;
 use narumq_model::{Durability, limits};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 pub(crate) use error::ConfigError;
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve: Option<u64>,
     /// Largest message body, in bytes.
     pub(crate) message_size_max: u64,
+    /// How often it is looked for topics to compact, in milliseconds; `None` = as often as the broker does by itself.
+    pub(crate) compaction_interval: Option<NonZeroU64>,
     /// Proposed heartbeat, in seconds; 0 = none.
     pub(crate) heartbeat: u16,
     /// How much is said.
@@ -91,6 +94,7 @@ impl Config {
                 .map_or_else(|| system::memory_bytes() / 5 * 2, |size| size.0),
             disk_reserve: given.disk_reserve.or(file.disk_reserve).map(|size| size.0),
             message_size_max: message_size_max.map_or(limits::MESSAGE_BYTES_MAX, |size| size.0),
+            compaction_interval: given.compaction_interval.or(file.compaction_interval),
             heartbeat: given.heartbeat.or(file.heartbeat).unwrap_or(HEARTBEAT_SECONDS),
             log_level: given.log_level.or(file.log_level).unwrap_or(Level::Info),
         })

@@ -8,13 +8,14 @@ use crate::directory::Opened;
 use crate::report::{self, Report};
 use crate::shutdown::{self, Ending, Endings};
 use crate::{doors, system};
-use narumq_broker::Broker;
+use narumq_broker::{Broker, PartitionSettings};
 use narumq_log::disk::file::{FileDisk, WritePath};
 use narumq_log::{Given, Options};
 use narumq_model::Durability;
 use narumq_net::{BindError, Clock, Listeners, Net, Settings, Surroundings};
 use std::fmt;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -65,7 +66,7 @@ pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError>
     let doors = doors::listeners(config, identity, &ready, &opened);
     let listeners = Listeners::bind(doors).map_err(ServeError::Bind)?;
     let clock = Arc::new(BrokerClock::start());
-    let broker = open_broker(config, &directory, &clock, endings.failure())?;
+    let broker = open_broker(config, (&directory, report), &clock, endings.failure())?;
     // The management door looks here; nobody else can have filled it.
     let _ = opened.set(broker.clone());
 
@@ -97,7 +98,7 @@ pub(crate) fn serve(config: &Config, started: Instant) -> Result<(), ServeError>
 /// Opens the log in the data directory and the broker over it. `failed` is called when the log cannot go on.
 fn open_broker(
     config: &Config,
-    directory: &DataDirectory,
+    (directory, report): (&DataDirectory, Report),
     clock: &BrokerClock,
     failed: impl Fn(String) + Send + Sync + 'static,
 ) -> Result<Arc<Broker>, ServeError> {
@@ -115,7 +116,7 @@ fn open_broker(
         memory_limit: config.memory_limit,
         durability,
         given_exchanges: narumq_amqp::given_exchanges(),
-        topics: Default::default(),
+        topics: partitions(config),
         dialects: doors::dialects(),
         streams: Some(doors::streams()),
         groups: Default::default(),
@@ -125,8 +126,16 @@ fn open_broker(
     };
     let broker = Broker::open(settings, options, given, clock.now()).map_err(|e| ServeError::Failed(e.to_string()))?;
     clock.raise(broker.time());
+    broker.on_warning(Arc::new(move |what: &str| report.warn(format_args!("{what}"))));
     broker.on_failure(Arc::new(move |why: &str| failed(why.to_owned())));
     Ok(broker)
+}
+
+/// The settings of partitions.
+fn partitions(config: &Config) -> PartitionSettings {
+    let settings = PartitionSettings::default();
+    let compact_ms = config.compaction_interval.map_or(settings.compact_ms, NonZeroU64::get);
+    PartitionSettings { compact_ms, ..settings }
 }
 
 /// Free disk space below which publishers are held back: never less than what emptying the log needs.

@@ -66,6 +66,8 @@ pub enum CreateTopicError {
     Unknown,
     /// It has that many partitions or more.
     Partitions,
+    /// A topic is there beside whose name this one may not stand.
+    Collides,
 }
 
 impl fmt::Display for CreateTopicError {
@@ -76,6 +78,7 @@ impl fmt::Display for CreateTopicError {
             Self::Format => "the format of its batches is not known",
             Self::Unknown => "there is no topic of this name",
             Self::Partitions => "it has that many partitions or more",
+            Self::Collides => "its name collides with that of an existing topic",
         })
     }
 }
@@ -121,8 +124,22 @@ impl Broker {
         spec: TopicSpec,
         turn: &mut Turn,
     ) -> Result<(TopicHandle, Lsn), CreateTopicError> {
+        self.create_topic_beside(vhost, spec, |_| false, turn)
+    }
+
+    /// The same, unless its name `collides` with that of a topic that is there; none comes between the look and the creation.
+    pub fn create_topic_beside(
+        &self,
+        vhost: &Vhost,
+        spec: TopicSpec,
+        collides: impl Fn(&str) -> bool,
+        turn: &mut Turn,
+    ) -> Result<(TopicHandle, Lsn), CreateTopicError> {
         let _catalog = self.catalog_lock();
         self.may_create_topic(vhost, &spec.name)?;
+        if self.find_topic(vhost, collides).is_some() {
+            return Err(CreateTopicError::Collides);
+        }
         let dialect = self.settings.dialects.get(spec.format).ok_or(CreateTopicError::Format)?.clone();
         let definition = TopicDefinition {
             id: self.next_id(),
@@ -167,6 +184,9 @@ impl Broker {
         let partitions = self.make_partitions(&definition, 0, dialect);
         partitions.iter().for_each(|partition| self.core.enter_partition(partition.clone()));
         self.core.look_later();
+        if definition.policy.compacts {
+            self.core.compact_later();
+        }
         let topic = Arc::new(Topic::new(vhost.name().clone(), Arc::new(definition), partitions.into()));
         vhost.write().topics.insert(name, topic.clone());
         topic
@@ -214,6 +234,9 @@ impl Broker {
         let shared = Arc::new(definition.policy.clone());
         let lsn = self.log_record(Kind::Define, &Record::Topic(vhost.name().clone(), definition.clone()), turn);
         let partitions = topic.partitions();
+        if shared.compacts {
+            self.core.compact_later();
+        }
         partitions.iter().for_each(|partition| partition.change_policy(shared.clone()));
         topic.change(Arc::new(definition), partitions);
         Ok(lsn)

@@ -7,19 +7,23 @@ use crate::catalog::Record;
 use crate::coordinator::Coordinated;
 use crate::core::lock;
 use crate::queue::Queue;
-use crate::topic::restore::{Broken, segment_files};
+use crate::topic::restore::{Broken, SegmentFiles, segment_files};
 use crate::topic::segment_names;
 use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::{Account, Users};
 use narumq_log::{Ended, Kind};
 use narumq_model::{GroupDefinition, Lsn, Name, ObjectId, Seq, TopicDefinition};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 impl Broker {
-    /// Returns the names of files that nobody wants any more.
-    pub(super) fn bring_up(&self, mut found: Found, ended: Ended, turn: &mut Turn) -> Result<Vec<String>, OpenError> {
+    /// Returns the names of files that nobody wants any more: of topics that are there, and others.
+    pub(super) fn bring_up(
+        &self,
+        mut found: Found,
+        ended: Ended,
+        turn: &mut Turn,
+    ) -> Result<(Vec<String>, Vec<String>), OpenError> {
         let records: Vec<Record> = std::mem::take(&mut found.records).into_values().collect();
         let mut users = Users::default();
         for record in &records {
@@ -42,10 +46,11 @@ impl Broker {
         *self.users.write().unwrap_or_else(PoisonError::into_inner) = users;
         let (mut segments, mut unwanted) =
             segment_files(&self.core.log).map_err(|error| OpenError::Segment(ObjectId(0), error))?;
+        let mut replaced = Vec::new();
         for record in records {
             match record {
                 Record::Topic(vhost, definition) => {
-                    unwanted.extend(self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?);
+                    replaced.extend(self.bring_up_topic(&vhost, definition, &mut found, &mut segments, turn)?);
                 }
                 Record::Group(vhost, definition) => self.bring_up_group(&vhost, definition, &mut found, turn)?,
                 Record::Producers(next) => lock(&self.producers).begin(next),
@@ -54,8 +59,8 @@ impl Broker {
         }
         // What is left belongs to topics that have been deleted: their ids are never given again.
         let gone = segments.into_iter().filter(|(id, _)| id.0 < found.next_object);
-        unwanted.extend(gone.flat_map(|(id, bases)| bases.into_iter().flat_map(move |base| segment_names(id, base))));
-        Ok(unwanted)
+        unwanted.extend(gone.flat_map(|(id, files)| files.into_iter().flat_map(move |of| segment_names(id, of))));
+        Ok((replaced, unwanted))
     }
 
     fn bring_up_group(
@@ -90,7 +95,7 @@ impl Broker {
         vhost: &str,
         definition: TopicDefinition,
         found: &mut Found,
-        segments: &mut BTreeMap<ObjectId, BTreeSet<u64>>,
+        segments: &mut SegmentFiles,
         turn: &mut Turn,
     ) -> Result<Vec<String>, OpenError> {
         let mut unwanted = Vec::new();

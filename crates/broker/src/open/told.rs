@@ -100,6 +100,12 @@ impl Listener for Told {
         }
     }
 
+    fn clean(&self, object: ObjectId) {
+        if let Some(broker) = self.broker.get() {
+            crate::topic::clean(broker, object);
+        }
+    }
+
     fn ended(&self, why: &Terminal) {
         if let Some(failed) = self.broker().and_then(|b| b.core.on_failure.get().map(Arc::clone)) {
             failed(&why.to_string());

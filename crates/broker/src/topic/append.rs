@@ -31,6 +31,8 @@ pub struct Appended {
     pub base: u64,
     /// The first offset of the partition.
     pub start: u64,
+    /// The latest time of its records: for one that was taken before, as it was taken then.
+    pub max_time: i64,
     /// The answer waits for this entry.
     pub lsn: Lsn,
 }
@@ -64,7 +66,9 @@ impl Broker {
         if let Some(run) = batch.producer {
             match state.producers.judge(run, batch.count) {
                 Judged::New => {}
-                Judged::Again(base, lsn) => return Ok(Appended { base, start: state.start, lsn }),
+                Judged::Again(base, max_time, lsn) => {
+                    return Ok(Appended { base, start: state.start, max_time, lsn });
+                }
                 Judged::TooOld => return Err(AppendError::DuplicateSequence),
                 Judged::Gap => return Err(AppendError::OutOfOrderSequence),
                 Judged::Fenced => return Err(AppendError::ProducerFenced),
@@ -91,13 +95,13 @@ impl Broker {
             state.epochs.push((epoch, base));
         }
         if let Some(run) = batch.producer {
-            state.producers.note(run, batch.count, base, lsn, turn.now);
+            state.producers.note(run, batch.count, (base, batch.max_time), lsn, turn.now);
         }
         state.count_memory(&self.core);
         let start = state.start;
         if partition.write_later(&mut state, turn) {
             // Readers see it when it is written.
-            return Ok(Appended { base, start, lsn });
+            return Ok(Appended { base, start, max_time: batch.max_time, lsn });
         }
         state.tell_watchers(partition.id, &self.core, turn);
         let uncopied = state.uncopied();
@@ -108,7 +112,7 @@ impl Broker {
         } else {
             self.core.shrink_tails();
         }
-        Ok(Appended { base, start, lsn })
+        Ok(Appended { base, start, max_time: batch.max_time, lsn })
     }
 }
 

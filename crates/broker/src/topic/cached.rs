@@ -81,7 +81,7 @@ impl Partition {
         }
         let from = state.segments.safe.0;
         let names = state.segments.list.iter().filter(|segment| segment.base >= from);
-        let sync = names.map(|segment| name(self.id, segment.base)).collect();
+        let sync = names.map(|segment| name(self.id, segment.id())).collect();
         state.segments.written(through);
         Some(Copy { writes, sync, through })
     }
@@ -102,8 +102,8 @@ impl PartitionState {
         let to = self.tail.count();
         let mut at = if self.copied >= self.end { to } else { self.tail.find(self.copied) };
         while at < to && !self.deleted {
-            let (create, offset) = self.next_segment(at, policy.segment_bytes, policy.segment_ms, core);
-            let end = self.fits_segment((at, to), offset, policy.segment_bytes);
+            let (create, offset) = self.next_segment(at, &policy);
+            let end = self.fits_segment((at, to), offset, &policy);
             due |= create && offset == 0 && self.segments.list.len() > 1;
             let index = self.index_write(partition.id, offset, at, end);
             self.hints.extend(index);
@@ -134,7 +134,7 @@ impl PartitionState {
         let file = match &cached.file {
             Some((base, file)) if *base == segment.base => file.clone(),
             _ => {
-                let file = core.log.disk().open_cached(&name(partition.id, segment.base), create)?;
+                let file = core.log.disk().open_cached(&name(partition.id, segment.id()), create)?;
                 cached.file.insert((segment.base, file)).1.clone()
             }
         };

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use narumq_log::PieceRead;
 use narumq_model::SessionId;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// Bytes brought in at once, unless one batch is larger.
 pub(super) const PIECE: u64 = 1 << 20;
@@ -33,6 +34,9 @@ pub(super) struct Piece {
 /// What was asked for.
 #[derive(Debug)]
 pub(super) struct Asked {
+    /// The number of the read.
+    read: u64,
+    /// The segment, marked if its index is meant.
     pub(super) segment: u64,
     pub(super) at: u64,
     pub(super) waiting: Vec<SessionId>,
@@ -49,6 +53,8 @@ pub(super) struct Cold {
     pub(super) indexes: VecDeque<(u64, Index)>,
     /// What could not be read last.
     pub(super) failed: Option<(u64, u64)>,
+    /// Reads so far.
+    reads: u64,
 }
 
 /// What a look into the segments gave.
@@ -86,6 +92,23 @@ impl Cold {
         self.pieces.retain(|piece| piece.segment >= base);
         self.known.retain(|_, (segment, _)| *segment >= base);
         self.indexes.retain(|(segment, _)| *segment >= base);
+    }
+
+    /// Forgets what lies in segments that begin between these offsets: others take their place. Returns who waits for a read
+    /// of them; when it comes, nobody knows it any more.
+    pub(super) fn forget_between(&mut self, range: Range<u64>) -> Vec<SessionId> {
+        self.pieces.retain(|piece| !range.contains(&piece.segment));
+        self.known.retain(|_, (segment, _)| !range.contains(segment));
+        self.indexes.retain(|(segment, _)| !range.contains(segment));
+        self.failed = None;
+        let gone = self.asked.extract_if(.., |asked| range.contains(&(asked.segment & !INDEX)));
+        gone.flat_map(|asked| asked.waiting).collect()
+    }
+
+    /// Takes what was asked for with this read.
+    pub(super) fn take_asked(&mut self, read: u64) -> Option<Asked> {
+        let at = self.asked.iter().position(|asked| asked.read == read)?;
+        Some(self.asked.swap_remove(at))
     }
 
     /// Forgets what can be read again.
@@ -178,8 +201,11 @@ impl Cold {
         match self.asked.iter_mut().find(|asked| (asked.segment, asked.at) == (tag, at)) {
             Some(asked) => asked.waiting.extend(session),
             None => {
-                self.asked.push(Asked { segment: tag, at, waiting: session.into_iter().collect() });
-                core.log.read_piece(PieceRead { object: partition.id, tag, name: name(), offset: at, len });
+                // Each read has a number of its own: a segment of the same first offset may take this one's place meanwhile.
+                self.reads += 1;
+                let read = self.reads;
+                self.asked.push(Asked { read, segment: tag, at, waiting: session.into_iter().collect() });
+                core.log.read_piece(PieceRead { object: partition.id, tag: read, name: name(), offset: at, len });
             }
         }
     }

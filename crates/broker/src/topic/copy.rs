@@ -2,12 +2,12 @@
 
 use super::Partition;
 use super::partition::PartitionState;
-use super::segments::{Segment, name};
-use super::tail::Times;
+use super::segments::{Segment, name, roll_ms};
+use super::tail::{BatchAt, Times};
 use crate::core::{Core, lock};
 use bytes::Bytes;
 use narumq_log::{Copy, CopyWrite, WriteWay};
-use narumq_model::ObjectId;
+use narumq_model::{ObjectId, Time, TopicPolicy};
 use std::sync::atomic::Ordering;
 
 /// Bytes of a file that are written together.
@@ -59,8 +59,8 @@ impl Partition {
         let mut copy = Copy { writes: hints, ..Copy::default() };
         let mut at = from;
         while at < to {
-            let (create, offset) = state.next_segment(at, policy.segment_bytes, policy.segment_ms, core);
-            let end = state.fits_segment((at, to), offset, policy.segment_bytes);
+            let (create, offset) = state.next_segment(at, &policy);
+            let end = state.fits_segment((at, to), offset, &policy);
             let index = state.index_write(self.id, offset, at, end);
             copy.writes.push(state.write(self.id, (create, offset), at, end));
             copy.writes.extend(index);
@@ -109,9 +109,19 @@ impl Partition {
 }
 
 impl PartitionState {
-    /// Up to which place batches go into a segment that holds `offset` bytes: at least one.
-    pub(super) fn fits_segment(&self, (from, to): (usize, usize), offset: u64, segment_bytes: u64) -> usize {
-        self.tail.fits(from, to, segment_bytes.saturating_sub(offset), true)
+    /// Up to which place batches go into the last segment, which holds `offset` bytes: at least one.
+    pub(super) fn fits_segment(&self, (from, to): (usize, usize), offset: u64, policy: &TopicPolicy) -> usize {
+        let fit = self.tail.fits(from, to, policy.segment_bytes.saturating_sub(offset), true);
+        let (begun, roll_ms) = (self.segments.list.back().map_or(Time(0), |last| last.begun), roll_ms(policy));
+        let late = |batch: &BatchAt| batch.times.arrived.since(begun) >= roll_ms;
+        match self.tail.batch(fit - 1) {
+            // Batches arrive one after the other: if the last one is not too late, none is.
+            Some(last) if late(last) => {
+                let place = self.tail.batches(from).take(fit - from).position(late);
+                place.map_or(fit, |at| from + at.max(1))
+            }
+            _ => fit,
+        }
     }
 
     fn len_of(&self, at: usize) -> u64 {
@@ -119,15 +129,17 @@ impl PartitionState {
     }
 
     /// Where the batch at place `at` goes: into a new segment, or behind what the last one holds.
-    pub(super) fn next_segment(&mut self, at: usize, segment_bytes: u64, segment_ms: u64, core: &Core) -> (bool, u64) {
-        let (len, now) = (self.len_of(at), core.time());
+    pub(super) fn next_segment(&mut self, at: usize, policy: &TopicPolicy) -> (bool, u64) {
+        let len = self.len_of(at);
+        let (base, arrived) =
+            self.tail.batch(at).map_or((self.end, Time(0)), |batch| (batch.base, batch.times.arrived));
         if let Some(last) = self.segments.list.back()
-            && (last.bytes == 0 || last.bytes + len <= segment_bytes && now.since(last.begun) < segment_ms)
+            && (last.bytes == 0
+                || last.bytes + len <= policy.segment_bytes && arrived.since(last.begun) < roll_ms(policy))
         {
             return (false, last.bytes);
         }
-        let (base, begun) = self.tail.batch(at).map_or((self.end, now), |batch| (batch.base, batch.times.arrived));
-        self.segments.list.push_back(Segment { base, bytes: 0, times: Times::NONE, begun });
+        self.segments.list.push_back(Segment { base, generation: 0, bytes: 0, times: Times::NONE, begun: arrived });
         self.segments.last_block.clear();
         self.segments.next_entry = 1;
         (true, 0)
@@ -141,12 +153,12 @@ impl PartitionState {
         let rest = (offset + end - begin) % BLOCK;
         self.segments.last_block = last_bytes(&before, &pieces, rest as usize);
         let times = self.tail.times(from, to);
-        let base = self.segments.list.back_mut().map_or(0, |segment| {
+        let of = self.segments.list.back_mut().map_or((0, 0), |segment| {
             segment.bytes = offset + end - begin;
             segment.times = segment.times.max(times);
-            segment.base
+            segment.id()
         });
-        CopyWrite { name: name(id, base), way: WriteWay::Bulk, create, offset, before, pieces }
+        CopyWrite { name: name(id, of), way: WriteWay::Bulk, create, offset, before, pieces }
     }
 
     /// Lets go of half of the copied batches, the older ones, while all that is in memory is too much: who reads at the end

@@ -40,7 +40,7 @@ impl Fetched {
 pub enum FetchError {
     /// The topic has been deleted.
     Deleted,
-    /// The offset lies outside of what is there.
+    /// The offset lies outside of what is there. Where readers do not see it yet, it is there.
     OutOfRange {
         /// The first record that is there.
         start: u64,
@@ -68,11 +68,11 @@ impl Broker {
         let (undurable, high) = state.seen(self.durable());
         let pending = state.tail.batch(undurable).map_or(Lsn(0), |batch| batch.lsn);
         let start = state.start;
-        if offset < start || offset > high {
+        if offset < start || offset > state.end {
             return Err(FetchError::OutOfRange { start, high });
         }
         let mut fetched = Fetched { high, start, pending, ..Fetched::default() };
-        if offset == high {
+        if offset >= high {
             return Ok(fetched);
         }
         if state.tail.first().is_some_and(|first| first <= offset) {

@@ -9,7 +9,7 @@
 //! there. What is missing is walked and noted. Losing the file costs time and nothing else.
 
 use super::partition::PartitionState;
-use super::segments::index_name;
+use super::segments::{SegmentId, index_name};
 use crate::dialect::BatchFacts;
 use crate::parts::hash;
 use bytes::Bytes;
@@ -44,16 +44,17 @@ pub(super) struct Index {
     pub(super) grown: bool,
 }
 
-fn sum(entry: &[u8], of: (ObjectId, u64)) -> u32 {
-    let mut bytes = [0; ENTRY - 4 + 16];
+fn sum(entry: &[u8], of: (ObjectId, SegmentId)) -> u32 {
+    let mut bytes = [0; ENTRY - 4 + 24];
     bytes[..ENTRY - 4].copy_from_slice(&entry[..ENTRY - 4]);
     bytes[ENTRY - 4..][..8].copy_from_slice(&of.0.0.to_le_bytes());
-    bytes[ENTRY + 4..].copy_from_slice(&of.1.to_le_bytes());
+    bytes[ENTRY + 4..][..8].copy_from_slice(&of.1.0.to_le_bytes());
+    bytes[ENTRY + 12..].copy_from_slice(&of.1.1.to_le_bytes());
     hash(&bytes) as u32
 }
 
 impl Entry {
-    fn encode(&self, of: (ObjectId, u64)) -> [u8; ENTRY] {
+    fn encode(&self, of: (ObjectId, SegmentId)) -> [u8; ENTRY] {
         let mut out = [0; ENTRY];
         out[..8].copy_from_slice(&self.offset.to_le_bytes());
         out[8..16].copy_from_slice(&self.position.to_le_bytes());
@@ -64,7 +65,7 @@ impl Entry {
         out
     }
 
-    fn decode(bytes: &[u8; ENTRY], of: (ObjectId, u64)) -> Option<Self> {
+    fn decode(bytes: &[u8; ENTRY], of: (ObjectId, SegmentId)) -> Option<Self> {
         let [offset, position, latest, last] = [0, 8, 16, 24].map(|at| {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[at..at + 8]);
@@ -82,7 +83,7 @@ impl Entry {
 
 impl Index {
     /// Reads what the file holds of partition and segment `of`.
-    pub(super) fn read(bytes: &[u8], of: (ObjectId, u64)) -> Self {
+    pub(super) fn read(bytes: &[u8], of: (ObjectId, SegmentId)) -> Self {
         let mut entries: Vec<Entry> = Vec::new();
         let (whole, _) = bytes.as_chunks::<ENTRY>();
         for entry in whole.iter().filter_map(|bytes| Entry::decode(bytes, of)) {
@@ -138,7 +139,7 @@ impl Index {
     }
 
     /// The whole file.
-    fn write(&self, of: (ObjectId, u64)) -> Vec<u8> {
+    pub(super) fn write(&self, of: (ObjectId, SegmentId)) -> Vec<u8> {
         let mut out = Vec::new();
         for entry in &self.entries {
             while out.len() < (entry.position / STEP) as usize * ENTRY {
@@ -154,7 +155,7 @@ impl Index {
     }
 
     /// The write of the whole file, once something is in it that the file does not hold and all of the segment is known.
-    pub(super) fn rewritten(&mut self, of: (ObjectId, u64), bytes: u64) -> Option<CopyWrite> {
+    pub(super) fn rewritten(&mut self, of: (ObjectId, SegmentId), bytes: u64) -> Option<CopyWrite> {
         if !self.grown || self.walked.is_none_or(|(position, _)| position < bytes) {
             return None;
         }
@@ -163,7 +164,7 @@ impl Index {
     }
 }
 
-fn hint(of: (ObjectId, u64), offset: u64, bytes: Vec<u8>, create: bool) -> CopyWrite {
+fn hint(of: (ObjectId, SegmentId), offset: u64, bytes: Vec<u8>, create: bool) -> CopyWrite {
     let pieces = vec![Bytes::from(bytes)];
     CopyWrite { name: index_name(of.0, of.1), way: WriteWay::Hint, create, offset, before: Vec::new(), pieces }
 }
@@ -172,7 +173,7 @@ impl PartitionState {
     /// What goes into the index of the last segment when the batches between two places of the tail go into it at `offset`.
     pub(super) fn index_write(&mut self, id: ObjectId, offset: u64, from: usize, to: usize) -> Option<CopyWrite> {
         let segment = self.segments.list.back()?;
-        let of = (id, segment.base);
+        let of = (id, segment.id());
         let mut index = self.cold.indexes.iter_mut().find(|(base, _)| *base == segment.base);
         let first = self.segments.next_entry;
         let (mut next, mut latest, mut bytes) = (first, segment.times.latest, Vec::new());
@@ -206,7 +207,7 @@ fn epoch_of(epochs: &[(u32, u64)], offset: u64) -> u32 {
 mod tests {
     use super::*;
 
-    const OF: (ObjectId, u64) = (ObjectId(7), 1_000);
+    const OF: (ObjectId, SegmentId) = (ObjectId(7), (1_000, 0));
 
     fn facts(n: u64, len: usize) -> BatchFacts {
         BatchFacts { len, base: 1_000 + n * 10, count: 10, epoch: 3, max_time: n as i64, producer: None }
@@ -242,7 +243,8 @@ mod tests {
         let index = walked();
         let file = index.write(OF);
         assert_eq!(Index::read(&file, OF).entries, index.entries);
-        assert!(Index::read(&file, (ObjectId(8), 1_000)).entries.is_empty(), "another partition's");
+        assert!(Index::read(&file, (ObjectId(8), (1_000, 0))).entries.is_empty(), "another partition's");
+        assert!(Index::read(&file, (ObjectId(7), (1_000, 1))).entries.is_empty(), "another generation's");
         for at in (0..file.len()).step_by(5) {
             let mut damaged = file.clone();
             damaged[at] ^= 4;

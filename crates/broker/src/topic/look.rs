@@ -112,7 +112,8 @@ impl PartitionState {
         }
         let Some(of) = self.segments.list.iter().find(|s| s.base == segment) else { return };
         let len = len.min(self.segments.readable(of).saturating_sub(at));
-        let name = || name(partition.id, segment);
+        let of = of.id();
+        let name = || name(partition.id, of);
         self.cold.ask(partition, core, (segment, at, len as usize), name, session);
     }
 
@@ -124,7 +125,8 @@ impl PartitionState {
             }
             return true;
         }
-        let name = || index_name(partition.id, segment);
+        let generation = self.segments.beginning(segment).map_or(0, |of| of.generation);
+        let name = || index_name(partition.id, (segment, generation));
         self.cold.ask(partition, core, (segment | INDEX, 0, PieceRead::ALL), name, Some(session));
         false
     }
@@ -132,8 +134,10 @@ impl PartitionState {
     /// An index that was missing, or wrong, has been noted while its segment was walked: it is written again.
     pub(super) fn note_rebuilt(&mut self, partition: &Partition, core: &Core, segment: u64) {
         let closed = self.segments.list.iter().take(self.segments.list.len().saturating_sub(1));
-        let Some(bytes) = closed.clone().find(|of| of.base == segment).map(|of| of.bytes) else { return };
-        let write = self.cold.index(segment).and_then(|index| index.rewritten((partition.id, segment), bytes));
+        let Some((of, bytes)) = closed.clone().find(|of| of.base == segment).map(|of| (of.id(), of.bytes)) else {
+            return;
+        };
+        let write = self.cold.index(segment).and_then(|index| index.rewritten((partition.id, of), bytes));
         if let Some(write) = write {
             self.hints.push(write);
             if !std::mem::replace(&mut self.copying, true) {
@@ -148,18 +152,17 @@ impl PartitionState {
         partition: &Partition,
         core: &Core,
         turn: &mut Turn,
-        (tag, at): (u64, u64),
+        (read, at): (u64, u64),
         bytes: Result<Bytes, String>,
     ) {
-        let Some(which) = self.cold.asked.iter().position(|a| (a.segment, a.at) == (tag, at)) else { return };
-        let asked = self.cold.asked.swap_remove(which);
-        let segment = tag & !INDEX;
-        let there = self.segments.list.iter().any(|known| known.base == segment);
-        if !there {
+        let Some(asked) = self.cold.take_asked(read) else { return };
+        let segment = asked.segment & !INDEX;
+        let there = self.segments.beginning(segment).map(|known| known.id());
+        if there.is_none() {
             // It has been dropped meanwhile: whoever waits finds that out.
-        } else if tag != segment {
+        } else if let Some(of) = there.filter(|_| asked.segment != segment) {
             // Without one the segment is walked.
-            let index = bytes.map_or_else(|_| Index::default(), |bytes| Index::read(&bytes, (partition.id, segment)));
+            let index = bytes.map_or_else(|_| Index::default(), |bytes| Index::read(&bytes, (partition.id, of)));
             if self.cold.indexes.len() == INDEXES {
                 self.cold.indexes.pop_front();
             }

@@ -45,6 +45,16 @@ pub(super) struct Search {
     at: u64,
 }
 
+/// The batch with the latest record so far, where that is looked for batch by batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peak {
+    /// Where the partition began then.
+    start: u64,
+    time: i64,
+    base: u64,
+    end: u64,
+}
+
 /// How a search in the segments ended.
 enum Searched {
     Found(Lookup),
@@ -77,17 +87,49 @@ impl Broker {
             return Err(FetchError::Deleted);
         }
         let seen = state.seen(self.durable());
-        // The first segment may have lost its latest record: then the others count.
-        for passed in 0..2 {
-            let segments = state.segments.list.iter().skip(passed).map(|segment| segment.times.latest);
-            let Some(latest) = segments.chain([state.tail.times(0, seen.0).latest]).max() else { break };
-            let from = if passed == 0 { 0 } else { state.segments.list.get(passed).map_or(state.copied, |s| s.base) };
-            match state.search(partition, &self.core, (latest, from), seen, session)? {
-                Lookup::None => {}
-                found => return Ok(found),
+        let latest = state.latest_time(0, seen.0);
+        match state.search(partition, &self.core, (latest, 0), seen, session)? {
+            // The first segment has lost its latest record.
+            Lookup::None => state.climb(partition, &self.core, seen, session),
+            found => Ok(found),
+        }
+    }
+}
+
+impl PartitionState {
+    /// The latest time of a record in the segments from the `passed`th on and in the first `seen` batches in memory.
+    fn latest_time(&self, passed: usize, seen: usize) -> i64 {
+        let segments = self.segments.list.iter().skip(passed).map(|segment| segment.times.latest);
+        segments.fold(self.tail.times(0, seen).latest, i64::max)
+    }
+
+    /// From the first batch that is as late as all behind the first segment to the later ones before it, until none is later.
+    /// How far it has come is kept: pieces that are read for it may have gone when it goes on.
+    fn climb(
+        &mut self,
+        partition: &Partition,
+        core: &Core,
+        seen: (usize, u64),
+        session: SessionId,
+    ) -> Result<Lookup, FetchError> {
+        let mut peak = self.peak.filter(|peak| peak.start == self.start);
+        loop {
+            let next = peak.map_or_else(
+                || (self.latest_time(1, seen.0), self.start),
+                |peak| (peak.time.saturating_add(1), peak.end),
+            );
+            match self.search(partition, core, next, seen, session)? {
+                Lookup::Reading => return Ok(Lookup::Reading),
+                Lookup::None => break,
+                Lookup::Batch { bytes, base, end } => {
+                    let time = partition.dialect.batch(&bytes).map_or(next.0, |facts| facts.max_time).max(next.0);
+                    peak = Some(Peak { start: self.start, time, base, end });
+                    self.peak = peak;
+                }
             }
         }
-        Ok(Lookup::None)
+        let Some(peak) = peak else { return Ok(Lookup::None) };
+        self.search(partition, core, (peak.time, peak.base), seen, session)
     }
 }
 

@@ -3,8 +3,9 @@
 use super::budget::Reads;
 use super::cached::Cached;
 use super::cold::Cold;
+use super::compact::Compaction;
 use super::held::Held;
-use super::lookup::Search;
+use super::lookup::{Peak, Search};
 use super::producers::Producers;
 use super::segments::{Segments, names};
 use super::tail::Tail;
@@ -72,12 +73,16 @@ pub(crate) struct PartitionState {
     pub(super) cold: Cold,
     /// Searches by time that wait for the disk.
     pub(super) searches: Vec<Search>,
+    /// How far the search for the latest record has come.
+    pub(super) peak: Option<Peak>,
     /// What is to be written of indexes with the next copy.
     pub(super) hints: Vec<CopyWrite>,
     /// What is kept of a partition that promises the page cache.
     pub(super) cached: Option<Cached>,
     /// Parts of the newest State.
     pub(super) parts: Parts,
+    /// What compaction knows of it.
+    pub(super) compaction: Compaction,
 }
 
 /// Batches that cannot be read and are remembered for each partition.
@@ -109,7 +114,7 @@ impl Partition {
         let mut state = self.lock();
         state.deleted = true;
         state.tell_watchers(self.id, core, turn);
-        let names = state.segments.list.iter().flat_map(|segment| names(self.id, segment.base)).collect();
+        let names = state.segments.list.iter().flat_map(|segment| names(self.id, segment.id())).collect();
         core.log.remove_files(lsn, names);
         let emptied = state.held.remove_below(u64::MAX);
         *state = PartitionState { deleted: true, counted: state.counted, ..PartitionState::default() };
@@ -138,11 +143,11 @@ impl Partition {
         let mut state = self.lock();
         let news = state.broken.len() < BROKEN_MAX && state.broken.insert(base);
         drop(state);
-        if news && let Some(tell) = core.on_warning.get() {
+        if news {
             let Self { topic, number, .. } = self;
-            tell(&format!(
+            core.warn(format_args!(
                 "partition {number} of topic {topic}: the batch at offset {base} cannot be read ({why}): it is \
-                           kept and passed over"
+                 kept and passed over"
             ));
         }
         news
@@ -229,6 +234,12 @@ impl crate::Broker {
         let state = partition.0.lock();
         let last = state.tail.count().checked_sub(1).and_then(|at| state.tail.batch(at));
         last.map_or(Lsn(0), |batch| batch.lsn)
+    }
+
+    /// Whether batches are on their way into segments, or in segments that are being synced.
+    pub fn is_copying(&self) -> bool {
+        let on_the_way = |state: &PartitionState| !state.deleted && (state.copying || !state.segments.is_synced());
+        self.core.all_partitions().iter().any(|partition| on_the_way(&partition.lock()))
     }
 
     /// The session is told `Ready` once, when something is appended next.

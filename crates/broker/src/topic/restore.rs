@@ -5,7 +5,7 @@ mod comeback;
 use super::Partition;
 use super::append::seq;
 use super::partition::PartitionState;
-use super::segments::{names, parse, parse_index};
+use super::segments::{SegmentId, names, parse, parse_index};
 use super::snapshot::Snapshot;
 use crate::core::Core;
 use comeback::Comeback;
@@ -71,18 +71,18 @@ impl Restoring {
         read
     }
 
-    /// Brings the partition up. `files`: first offsets of the segment files that are there; the names of those that nobody wants
+    /// Brings the partition up. `files`: the segment files that are there; the names of those that nobody wants
     /// any more are returned.
     pub(crate) fn finish(
         self,
         partition: &Partition,
         core: &Core,
-        files: &BTreeSet<u64>,
+        files: &BTreeSet<SegmentId>,
         now: Time,
     ) -> Result<Vec<String>, Broken> {
         let Self { mut snapshot, start, entries, runs } = self;
         snapshot.drop_below(start, files);
-        if let Some(lost) = snapshot.segments.iter().find(|segment| !files.contains(&segment.base)) {
+        if let Some(lost) = snapshot.segments.iter().find(|segment| !files.contains(&segment.id())) {
             return Err(Broken::Lost(lost.base));
         }
         let last = entries.keys().copied().chain(runs.iter().map(|(.., last)| *last)).max();
@@ -95,9 +95,12 @@ impl Restoring {
             state.producers = snapshot.producers;
             state.segments.list = snapshot.segments.into();
             state.segments.safe.2 = snapshot.safe;
+            state.compaction.cleaned = snapshot.cleaned;
             (state.copied, state.planned) = (state.end, state.end);
         }
-        comeback.walk_segments(files)?;
+        // What compaction made is there if the State says so, and only then.
+        let plain = files.iter().filter(|(_, generation)| *generation == 0).map(|(base, _)| *base).collect();
+        comeback.walk_segments(&plain)?;
         comeback.read_log(entries, runs)?;
         let mut state = partition.lock();
         if state.end < start {
@@ -110,22 +113,19 @@ impl Restoring {
         let next = state.planned;
         state.drop_segments(partition, core, next);
         state.count_memory(core);
-        let gone = files.iter().filter(|base| state.segments.list.iter().all(|segment| segment.base != **base));
-        let gone: Vec<String> = gone.flat_map(|base| names(partition.id, *base)).collect();
+        let gone = files.iter().filter(|of| state.segments.list.iter().all(|segment| segment.id() != **of));
+        let gone: Vec<String> = gone.flat_map(|of| names(partition.id, *of)).collect();
         if state.cached.is_some() {
             let end = state.end;
             state.cut(end);
             state.cached.iter_mut().for_each(|cached| cached.written = end);
-            // A segment of the same name may be made at any time.
-            remove_now(&core.log, &gone)?;
-            return Ok(Vec::new());
         }
         Ok(gone)
     }
 }
 
 /// Removes files, those that are there.
-fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
+pub(crate) fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
     for name in names {
         match log.disk().remove(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -137,13 +137,13 @@ fn remove_now(log: &Log, names: &[String]) -> io::Result<()> {
 
 impl Snapshot {
     /// Leaves out segments that lie below `start`. Of the last one it is not known how far it goes, if its file is there.
-    fn drop_below(&mut self, start: u64, files: &BTreeSet<u64>) {
+    fn drop_below(&mut self, start: u64, files: &BTreeSet<SegmentId>) {
         let ends: Vec<u64> = self.segments.iter().skip(1).map(|s| s.base).chain([self.safe]).collect();
         let last = ends.len().saturating_sub(1);
         let mut ends = ends.into_iter().enumerate();
         self.segments.retain(|segment| {
             let (at, end) = ends.next().unwrap_or_default();
-            end > start || at == last && files.contains(&segment.base)
+            end > start || at == last && files.contains(&segment.id())
         });
     }
 }
@@ -170,17 +170,17 @@ impl PartitionState {
     }
 }
 
-/// First offsets of the segments that are there, by partition.
-pub(crate) type SegmentFiles = BTreeMap<ObjectId, BTreeSet<u64>>;
+/// The segments that are there, by partition.
+pub(crate) type SegmentFiles = BTreeMap<ObjectId, BTreeSet<SegmentId>>;
 
 /// The segment files that are there, and names of indexes without a segment.
 pub(crate) fn segment_files(log: &Log) -> io::Result<(SegmentFiles, Vec<String>)> {
     let mut files = SegmentFiles::new();
     let names = log.disk().list()?;
-    for (partition, base) in names.iter().filter_map(|name| parse(name)) {
-        files.entry(partition).or_default().insert(base);
+    for (partition, of) in names.iter().filter_map(|name| parse(name)) {
+        files.entry(partition).or_default().insert(of);
     }
-    let there = |(partition, base)| files.get(&partition).is_some_and(|bases| bases.contains(&base));
+    let there = |(partition, of)| files.get(&partition).is_some_and(|there| there.contains(&of));
     let alone = names.iter().filter(|name| parse_index(name).is_some_and(|of| !there(of))).cloned().collect();
     Ok((files, alone))
 }

@@ -4,10 +4,13 @@
 //! 000000000000002a-00000000000003e8.segment     partition 42, from offset 1000 on
 //! [batch][batch][batch]…[zeros up to a multiple of 4 KiB]
 //! 000000000000002a-00000000000003e8.index       where in it batches begin: see `index.rs`
+//! 000000000000002a-00000000000003e8-0000000300000001.segment
+//!                                               what compaction made of segments from offset 1000 on: 3 is the epoch of the
+//!                                               broker that did, 1 counts what it made; no name is given twice
 //! ```
 
 use super::tail::Times;
-use narumq_model::{ObjectId, Time};
+use narumq_model::{ObjectId, Time, TopicPolicy};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
@@ -16,6 +19,8 @@ use std::collections::VecDeque;
 pub(crate) struct Segment {
     /// Its first offset.
     pub(crate) base: u64,
+    /// 0 as batches came; else what tells it from other files that compaction made of the same offsets.
+    pub(crate) generation: u64,
     /// Bytes of its batches.
     pub(crate) bytes: u64,
     /// The times of what lies in it.
@@ -40,35 +45,63 @@ pub(crate) struct Segments {
     pub(crate) safe: (u64, u64, u64),
 }
 
+/// What tells the segments of a partition from one another: first offset and generation.
+pub(crate) type SegmentId = (u64, u64);
+
+fn stem(partition: ObjectId, (base, generation): SegmentId) -> String {
+    match generation {
+        0 => format!("{:016x}-{base:016x}", partition.0),
+        _ => format!("{:016x}-{base:016x}-{generation:016x}", partition.0),
+    }
+}
+
 /// The name of a segment's file.
-pub(crate) fn name(partition: ObjectId, base: u64) -> String {
-    format!("{:016x}-{base:016x}.segment", partition.0)
+pub(crate) fn name(partition: ObjectId, of: SegmentId) -> String {
+    stem(partition, of) + ".segment"
 }
 
 /// The name of the index beside it.
-pub(crate) fn index_name(partition: ObjectId, base: u64) -> String {
-    format!("{:016x}-{base:016x}.index", partition.0)
+pub(crate) fn index_name(partition: ObjectId, of: SegmentId) -> String {
+    stem(partition, of) + ".index"
 }
 
 /// The names of both.
-pub(crate) fn names(partition: ObjectId, base: u64) -> [String; 2] {
-    [name(partition, base), index_name(partition, base)]
+pub(crate) fn names(partition: ObjectId, of: SegmentId) -> [String; 2] {
+    [name(partition, of), index_name(partition, of)]
 }
 
-/// Partition and first offset of a segment's file.
-pub(crate) fn parse(name: &str) -> Option<(ObjectId, u64)> {
+/// Partition and segment of a segment's file.
+pub(crate) fn parse(name: &str) -> Option<(ObjectId, SegmentId)> {
     parse_stem(name.strip_suffix(".segment")?)
 }
 
-/// Partition and first offset of an index.
-pub(crate) fn parse_index(name: &str) -> Option<(ObjectId, u64)> {
+/// Partition and segment of an index.
+pub(crate) fn parse_index(name: &str) -> Option<(ObjectId, SegmentId)> {
     parse_stem(name.strip_suffix(".index")?)
 }
 
-fn parse_stem(stem: &str) -> Option<(ObjectId, u64)> {
-    let (partition, base) = stem.split_once('-')?;
+fn parse_stem(stem: &str) -> Option<(ObjectId, SegmentId)> {
+    let (partition, rest) = stem.split_once('-')?;
     let number = |digits: &str| u64::from_str_radix(digits, 16).ok().filter(|n| digits == format!("{n:016x}"));
-    Some((ObjectId(number(partition)?), number(base)?))
+    let of = match rest.split_once('-') {
+        None => (number(rest)?, 0),
+        Some((base, generation)) => (number(base)?, number(generation).filter(|n| *n > 0)?),
+    };
+    Some((ObjectId(number(partition)?), of))
+}
+
+/// After which time a segment takes no more batches, in milliseconds.
+pub(crate) fn roll_ms(policy: &TopicPolicy) -> u64 {
+    // What lies in the last segment is never compacted: it must not stay there for longer.
+    let most = policy.compaction_lag_max_ms.filter(|_| policy.compacts).unwrap_or(u64::MAX);
+    policy.segment_ms.min(most)
+}
+
+impl Segment {
+    /// What tells it from others of its partition.
+    pub(crate) fn id(&self) -> SegmentId {
+        (self.base, self.generation)
+    }
 }
 
 impl Segments {
@@ -77,9 +110,19 @@ impl Segments {
         self.list.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// The segment that begins with this offset.
+    pub(crate) fn beginning(&self, base: u64) -> Option<&Segment> {
+        self.list.binary_search_by_key(&base, |segment| segment.base).ok().and_then(|at| self.list.get(at))
+    }
+
     /// The segment that holds an offset below the first uncopied one.
     pub(crate) fn holding(&self, offset: u64) -> Option<&Segment> {
         self.list.get(self.list.partition_point(|segment| segment.base <= offset).checked_sub(1)?)
+    }
+
+    /// Whether all that has been written is synced.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.unsynced.is_empty()
     }
 
     /// A copy up to this offset has been written.
@@ -113,8 +156,11 @@ mod tests {
 
     #[test]
     fn names_are_read_back_and_others_are_not_ours() {
-        assert_eq!(parse(&name(ObjectId(42), 1_000)), Some((ObjectId(42), 1_000)));
-        for other in ["2a-3e8.segment", "0000000000000001.log", "x.segment", ""] {
+        assert_eq!(parse(&name(ObjectId(42), (1_000, 0))), Some((ObjectId(42), (1_000, 0))));
+        assert_eq!(parse(&name(ObjectId(42), (1_000, 3))), Some((ObjectId(42), (1_000, 3))));
+        assert_eq!(parse_index(&index_name(ObjectId(42), (7, 3))), Some((ObjectId(42), (7, 3))));
+        let zero = "000000000000002a-00000000000003e8-0000000000000000.segment";
+        for other in ["2a-3e8.segment", "0000000000000001.log", "x.segment", "", zero] {
             assert_eq!(parse(other), None);
         }
     }

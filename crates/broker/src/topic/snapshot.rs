@@ -1,9 +1,9 @@
 //! A partition's State: what recovery needs instead of the entries before it.
 //!
 //! ```text
-//! root:     u8 kind and version = 0x11 | varint start | varint end | varint count, (varint epoch, varint first offset) each |
-//!           varint count, segments | varint offset behind them | producers
-//! segment:  varint base | varint bytes | varint latest record time (zigzag) | varint begun | varint last arrival
+//! root:     u8 kind and version = 0x12 | varint start | varint end | varint count, (varint epoch, varint first offset) each |
+//!           varint count, segments | varint offset behind them | varint offset behind what is compacted | producers
+//! segment:  varint base | varint generation | varint bytes | varint latest record time (zigzag) | varint begun | varint last arrival
 //! ```
 //! Of the segments only what is synced stands in it: what was written to them behind that is found there again.
 
@@ -19,7 +19,7 @@ use narumq_log::varint;
 use narumq_model::{Lsn, Time};
 
 /// What a State of a partition begins with: the low half is the version.
-pub(crate) const STATE: u8 = 0x11;
+pub(crate) const STATE: u8 = 0x12;
 
 /// A State, decoded.
 #[derive(Debug, Default)]
@@ -30,14 +30,16 @@ pub(crate) struct Snapshot {
     pub(crate) segments: Vec<Segment>,
     /// The offset behind what the segments hold.
     pub(crate) safe: u64,
+    /// The offset behind what is compacted.
+    pub(crate) cleaned: u64,
     pub(crate) producers: Producers,
 }
 
-fn zigzag(n: i64) -> u64 {
+pub(super) fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
 }
 
-fn unzigzag(n: u64) -> i64 {
+pub(super) fn unzigzag(n: u64) -> i64 {
     (n >> 1) as i64 ^ -((n & 1) as i64)
 }
 
@@ -53,11 +55,13 @@ impl Snapshot {
             end: reader.number()?,
             epochs: reader.list(|r| Some((u32::try_from(r.number()?).ok()?, r.number()?)))?,
             segments: reader.list(|r| {
-                let (base, bytes, latest) = (r.number()?, r.number()?, unzigzag(r.number()?));
+                let (base, generation) = (r.number()?, r.number()?);
+                let (bytes, latest) = (r.number()?, unzigzag(r.number()?));
                 let (begun, arrived) = (Time(r.number()?), Time(r.number()?));
-                Some(Segment { base, bytes, times: Times { latest, arrived }, begun })
+                Some(Segment { base, generation, bytes, times: Times { latest, arrived }, begun })
             })?,
             safe: reader.number()?,
+            cleaned: reader.number()?,
             producers: Producers::decode(&mut reader)?,
         })
     }
@@ -81,9 +85,11 @@ impl PartitionState {
         for segment in synced {
             let bytes = if segment.base == safe { safe_bytes } else { segment.bytes };
             let Times { latest, arrived } = segment.times;
-            [segment.base, bytes, zigzag(latest), segment.begun.0, arrived.0].iter().for_each(|n| varint::put(out, *n));
+            let numbers = [segment.base, segment.generation, bytes, zigzag(latest), segment.begun.0, arrived.0];
+            numbers.iter().for_each(|n| varint::put(out, *n));
         }
         varint::put(out, safe_offset);
+        varint::put(out, self.compaction.cleaned);
         self.producers.encode(out);
     }
 
@@ -103,15 +109,21 @@ mod tests {
     #[test]
     fn a_state_comes_back_with_what_is_synced() {
         let mut state = PartitionState { start: 5, end: 900, epochs: vec![(1, 0), (4, 70)], ..Default::default() };
-        let segment =
-            |base, bytes| Segment { base, bytes, times: Times { latest: -1, arrived: Time(11) }, begun: Time(9) };
+        let segment = |base, bytes| Segment {
+            base,
+            generation: base / 50,
+            bytes,
+            times: Times { latest: -1, arrived: Time(11) },
+            begun: Time(9),
+        };
+        state.compaction.cleaned = 33;
         state.segments.list.extend([segment(0, 100), segment(50, 4_000), segment(90, 7)]);
         state.segments.safe = (50, 3_000, 80);
         let mut data = Vec::new();
         state.encode(&mut data);
         let back = Snapshot::decode(&data).expect("it was written");
         assert_eq!((back.start, back.end, back.epochs, back.safe), (5, 900, vec![(1, 0), (4, 70)], 80));
-        assert_eq!(back.segments, [segment(0, 100), segment(50, 3_000)]);
+        assert_eq!((back.segments, back.cleaned), (vec![segment(0, 100), segment(50, 3_000)], 33));
         for cut in 0..data.len() {
             assert!(Snapshot::decode(&data[..cut]).is_none());
         }

@@ -131,6 +131,11 @@ impl Tail {
         self.batches.get(at)
     }
 
+    /// The newest batch.
+    pub(super) fn last(&self) -> Option<&BatchAt> {
+        self.batches.back()
+    }
+
     /// The batches from place `from` on.
     pub(super) fn batches(&self, from: usize) -> impl Iterator<Item = &BatchAt> {
         self.batches.range(from.min(self.batches.len())..)

@@ -85,7 +85,7 @@ impl PartitionState {
             if let Some(cached) = &mut self.cached {
                 cached.file.take_if(|(base, _)| *base == segment.base);
             }
-            gone.extend(names(partition.id, segment.base));
+            gone.extend(names(partition.id, segment.id()));
             self.segments.list.pop_front();
         }
         if self.segments.list.is_empty() {

@@ -53,17 +53,31 @@ impl Driver {
             Op::Meddle(which) => self.meddle(*which),
             Op::Peek(slot, most) => self.peek(*slot, *most),
             Op::Get(slot, session, takes) => self.get(*slot, *session, *takes),
-            Op::Advance(millis) => {
-                self.rig().advance(*millis);
-                self.world.advance(*millis);
-                Ok(())
-            }
+            Op::Advance(millis) => self.pass(*millis),
             Op::Disconnect(session) => self.disconnect(*session),
             Op::Vanish(session) => self.vanish(*session),
             Op::Grant(session) => self.grant(*session),
             Op::Transact(session, settles, publishes) => self.transact(*session, settles, publishes),
             Op::Restart(end) => self.restart(*end),
         }
+    }
+
+    /// Time passes. Where something may have to be read from the disk first, what is due at one time comes before what is due
+    /// later: queues share the allowance of a session, and who hands over first uses it up.
+    fn pass(&mut self, millis: u64) -> Result<(), String> {
+        let until = self.rig().now.plus(millis);
+        while self.cold
+            && let now = self.rig().now
+            && let Some(next) = self.rig().broker.next_deadline().filter(|at| now < *at && *at < until)
+        {
+            self.rig().advance(next.since(now));
+            self.world.advance(next.since(now));
+            self.compare()?;
+        }
+        let rest = until.since(self.rig().now);
+        self.rig().advance(rest);
+        self.world.advance(rest);
+        Ok(())
     }
 
     pub(super) fn handle(&self, slot: usize) -> Option<QueueHandle> {

@@ -4,11 +4,11 @@
 //! u32 length | u64 base | u32 epoch | u32 count | i64 latest time | u64 producer + 1 | u16 epoch | u32 sequence | u32 sum | bytes
 //! ```
 
-use super::{Rig, session, small};
+use super::{Rig, keyed, session, small};
 use bytes::Bytes;
 use narumq_broker::{
-    AppendError, Appended, Batch, BatchFacts, BrokenBatch, Dialect, Dialects, FetchError, Fetched, MessageDialect,
-    PartitionHandle, ProducerRun, RecordPlace, TopicSpec,
+    AppendError, Appended, Batch, BatchFacts, BrokenBatch, Compacted, Dialect, Dialects, FetchError, Fetched,
+    KeyedRecord, MessageDialect, PartitionHandle, ProducerRun, RecordPlace, Tombstones, TopicSpec,
 };
 use narumq_log::disk::faulty::FaultyDisk;
 use narumq_model::{FormatId, Message, MessageBuilder, MessageParts, Record, Time, TopicPolicy};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub const FORMAT: FormatId = FormatId(200);
 /// The format of messages of these tests.
 pub const PLAIN: FormatId = FormatId(1);
-const HEADER: usize = 46;
+pub(super) const HEADER: usize = 46;
 
 #[derive(Debug)]
 struct Toy;
@@ -27,11 +27,11 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-fn sum(bytes: &[u8]) -> u32 {
+pub(super) fn sum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(1, |sum, b| (sum ^ u32::from(*b)).wrapping_mul(16_777_619))
 }
 
@@ -98,6 +98,22 @@ impl Dialect for Toy {
             }
         }
         with_body(latest, records.len() as u32, None, &body)
+    }
+
+    fn keys(&self, batch: &[u8], each: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch> {
+        for record in keyed::records(batch)?.iter() {
+            each(record.told());
+        }
+        Ok(())
+    }
+
+    fn compact(
+        &self,
+        batch: &[u8],
+        when: Tombstones,
+        stays: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch> {
+        keyed::compact(batch, when, stays)
     }
 }
 

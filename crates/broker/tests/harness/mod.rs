@@ -2,7 +2,9 @@
 #![allow(dead_code, unused_imports, reason = "each test uses its part")]
 
 pub mod batches;
+pub mod compacting;
 mod gate;
+pub mod keyed;
 mod specs;
 
 pub use gate::Gate;

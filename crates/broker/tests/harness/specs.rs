@@ -113,5 +113,12 @@ pub fn buries(exchange: &str) -> QueuePolicy {
 
 /// Settings of topics under which little memory is much.
 pub fn topics() -> PartitionSettings {
-    PartitionSettings { check_ms: 1_000, copy_bytes: 16 << 10, tail_bytes: 1 << 20, read_bytes: 4 << 20 }
+    PartitionSettings {
+        check_ms: 1_000,
+        copy_bytes: 16 << 10,
+        tail_bytes: 1 << 20,
+        read_bytes: 4 << 20,
+        compact_ms: 1_000,
+        compact_bytes: 4_800,
+    }
 }

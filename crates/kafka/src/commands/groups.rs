@@ -106,9 +106,7 @@ pub(super) fn join(
         refuse_join(call, &refusal, request.member_id, cx);
         return None;
     }
-    let (Ok(session), Ok(rebalance)) =
-        (u32::try_from(request.session_timeout_ms), u32::try_from(request.rebalance_timeout_ms.max(-1) + 1))
-    else {
+    let Ok(session) = u32::try_from(request.session_timeout_ms) else {
         refuse_join(call, &GroupRefusal::InvalidSessionTimeout, request.member_id, cx);
         return None;
     };
@@ -123,7 +121,7 @@ pub(super) fn join(
         client_host: format!("/{}", link.info.peer.ip().to_canonical()).as_str().into(),
         session_timeout_ms: session,
         // Version 0 does not say it: the session's is meant.
-        rebalance_timeout_ms: if rebalance == 0 { session } else { rebalance - 1 },
+        rebalance_timeout_ms: u32::try_from(request.rebalance_timeout_ms).unwrap_or(session),
         protocol_type: name(request.protocol_type),
         topics: topics(request),
         protocols: request

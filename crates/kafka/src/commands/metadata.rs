@@ -5,7 +5,7 @@ mod partitions;
 pub(super) use partitions::describe as describe_partitions;
 
 use super::cluster::CLUSTER_OPERATIONS;
-use super::topics::{check_name, check_new_name, default_spec};
+use super::topics::{check_name, check_new_name, create_checked, default_spec};
 use crate::codec::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
@@ -115,7 +115,7 @@ fn one(link: &mut Link, vhost: &Vhost, asked: &MetadataRequestTopic<'_>, create:
     }
     let made = check_new_name(name, vhost, cx.broker).and_then(|()| {
         let spec = default_spec(link, name);
-        Ok(cx.broker.create_topic(vhost, spec, cx.turn)?)
+        Ok(create_checked(vhost, spec, cx)?)
     });
     match made {
         Ok((topic, lsn)) => {

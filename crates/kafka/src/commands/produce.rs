@@ -46,7 +46,7 @@ impl From<BatchError> for Refused {
 }
 
 /// What became of one batch.
-type Taken = Result<(Appended, Option<Time>), Refused>;
+type Taken = Result<(Appended, Option<i64>), Refused>;
 
 /// `Produce`
 pub(super) fn produce(link: &mut Link, request: &ProduceRequest<'_>, call: Call, cx: &mut Context<'_>) {
@@ -89,7 +89,7 @@ fn response<'r>(request: &'r ProduceRequest<'_>, taken: &'r [Taken]) -> ProduceR
             match taken {
                 Ok((appended, time)) => {
                     one.base_offset = appended.base as i64;
-                    one.log_append_time_ms = time.map_or(-1, |time| time.0 as i64);
+                    one.log_append_time_ms = time.unwrap_or(-1);
                     one.log_start_offset = appended.start as i64;
                 }
                 Err(Refused { code, text, records }) => {
@@ -137,7 +137,7 @@ fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx
         producer: producer_of(&checked.header),
     };
     let appended = cx.broker.append(&partition, batch, cx.turn).map_err(error::append)?;
-    Ok((appended, policy.arrival_time.then_some(now)))
+    Ok((appended, policy.arrival_time.then_some(appended.max_time)))
 }
 
 /// The batch as the topic wants it: under its codec, with the time of its arrival. Mostly it is that already.

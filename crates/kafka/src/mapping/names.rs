@@ -1,4 +1,4 @@
-//! Names of headers that are no text: record headers must have text for a key, so that these are spelt out, and told apart
+//! Names of headers that are no text: record headers must have text for a key, so these are spelt out, and told apart
 //! from names that look like it.
 //!
 //! ```text

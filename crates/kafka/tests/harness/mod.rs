@@ -3,16 +3,21 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 pub mod admin;
+pub mod conversation;
+pub mod faults;
+pub mod group;
 pub mod records;
+mod waits;
 
 use core::net::{Ipv4Addr, SocketAddr};
-use narumq_broker::{Broker, Dialects, Event, LogOptions, Settings as BrokerSettings, Turn, Wake};
+use narumq_broker::{Broker, Dialects, LogOptions, OpenError, Settings as BrokerSettings, Turn, Wake};
 use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
 use narumq_kafka::codec::{
     Caller, FRAME_HEAD, FRAME_MAX, Message, Reader, encode_request, read_response_header, split_frame,
 };
 use narumq_kafka::{FORMAT, Kafka, RecordBatches, Settings};
 use narumq_log::Given;
+use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_model::{SessionId, Time};
 use std::sync::Arc;
@@ -34,6 +39,7 @@ impl Wake for Bell {
 
 /// One client.
 struct Peer {
+    id: SessionId,
     session: Option<Box<dyn Session>>,
     out: Outbox,
     input: Vec<u8>,
@@ -63,7 +69,7 @@ impl Answer {
 pub struct Stage {
     pub broker: Arc<Broker>,
     pub now: Time,
-    disk: Arc<MemoryDisk>,
+    disk: Arc<dyn Disk>,
     settings: BrokerSettings,
     door: Kafka,
     peers: Vec<Peer>,
@@ -76,10 +82,14 @@ impl Stage {
     }
 
     pub fn with(door: Settings, settings: BrokerSettings) -> Self {
+        Self::over(Arc::new(MemoryDisk::default()), door, settings)
+    }
+
+    /// Over this disk, with what it holds.
+    pub fn over(disk: Arc<dyn Disk>, door: Settings, settings: BrokerSettings) -> Self {
         let mut dialects = Dialects::default();
         dialects.register(FORMAT, Arc::new(RecordBatches));
         let settings = BrokerSettings { dialects, ..settings };
-        let disk = Arc::new(MemoryDisk::default());
         let (broker, bell) = open(&settings, &disk, BEGIN);
         let mut stage = Self { broker, now: BEGIN, disk, settings, door: Kafka::new(door), peers: Vec::new(), bell };
         stage.connect();
@@ -94,18 +104,41 @@ impl Stage {
         self.connect();
     }
 
+    /// The process is gone, without an end in order, and another comes up over what `disk` holds; nobody is connected but a
+    /// new first client.
+    pub fn reborn(&mut self, disk: Arc<dyn Disk>) -> Result<(), OpenError> {
+        self.peers.clear();
+        self.disk = disk;
+        (self.broker, self.bell) = try_open(&self.settings, &self.disk, self.now)?;
+        self.connect();
+        Ok(())
+    }
+
     /// One more client, by its index. The first one is there from the beginning, as 0.
     pub fn connect(&mut self) -> usize {
         let index = self.peers.len();
-        let id = SessionId { worker: 0, index: index as u32, generation: 1 };
+        let peer = self.open_peer(index, 1);
+        self.peers.push(peer);
+        index
+    }
+
+    /// Another client in the place of one that has gone.
+    pub fn meet(&mut self, index: usize) -> usize {
+        let generation = self.peers[index].id.generation + 1;
+        self.peers[index] = self.open_peer(index, generation);
+        index
+    }
+
+    fn open_peer(&self, index: usize, generation: u32) -> Peer {
+        let id = SessionId { worker: 0, index: index as u32, generation };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (peer, local) = (address(50_000 + index as u16), address(9092));
-        let seed = (u128::from(self.broker.leader_epoch()) << 64) + index as u128 + 77;
+        // Far from those of others: a connection makes its ids of what follows.
+        let seed =
+            (u128::from(self.broker.leader_epoch()) << 96) + (u128::from(generation) << 64) + ((index as u128) << 32);
         let info = ConnInfo { id, peer, local, tls: false, seed, traffic: Arc::default() };
         let session = Some(self.door.open(info, self.now));
-        let (out, input, seen) = (Outbox::default(), Vec::new(), Vec::new());
-        self.peers.push(Peer { session, out, input, seen, sent: 0 });
-        index
+        Peer { id, session, out: Outbox::default(), input: Vec::new(), seen: Vec::new(), sent: 0 }
     }
 
     /// A request of the first client, and its answer.
@@ -140,11 +173,17 @@ impl Stage {
         self.heard(peer, version).expect("an answer")
     }
 
-    /// The next answer to a client, if there is one already.
-    pub fn heard(&mut self, peer: usize, version: i16) -> Option<Answer> {
+    /// Header and body of the next answer to a client, if there is one already.
+    pub fn heard_bytes(&mut self, peer: usize) -> Option<Vec<u8>> {
         let seen = &mut self.peers[peer].seen;
         let content = split_frame(seen, FRAME_MAX).unwrap()?.content.to_vec();
         seen.drain(..FRAME_HEAD + content.len());
+        Some(content)
+    }
+
+    /// The next answer to a client, if there is one already.
+    pub fn heard(&mut self, peer: usize, version: i16) -> Option<Answer> {
+        let content = self.heard_bytes(peer)?;
         let correlation = i32::from_be_bytes(*content.first_chunk().unwrap());
         Some(Answer { correlation, version, content })
     }
@@ -152,27 +191,6 @@ impl Stage {
     /// Whether the door wants to close the connection.
     pub fn is_closed(&self, peer: usize) -> bool {
         self.peers[peer].out.is_closing()
-    }
-
-    /// Time passes; ticks come at their instants.
-    pub fn pass(&mut self, millis: u64) {
-        let until = self.now.plus(millis);
-        loop {
-            let tick = |peer: &Peer| peer.session.as_ref().and_then(|session| session.next_tick());
-            let next = (0..self.peers.len()).filter_map(|at| Some((tick(&self.peers[at])?, at))).min();
-            let Some((time, at)) = next.filter(|(time, _)| *time <= until) else { break };
-            self.now = self.now.max(time);
-            self.turn(at, |session, cx| session.on_tick(cx));
-            self.run();
-            if tick(&self.peers[at]).is_some_and(|again| again <= self.now) {
-                self.now = self.now.plus(1);
-            }
-        }
-        self.now = until;
-        let mut turn = Turn::new(self.now, Some(0));
-        self.broker.advance(&mut turn);
-        self.broker.end_turn(&mut turn);
-        self.run();
     }
 
     /// The client is gone without a word.
@@ -209,6 +227,9 @@ impl Stage {
         self.broker.mailboxes().take(0, &mut posted);
         let any = !posted.is_empty();
         for (to, event) in posted {
+            if self.peers.get(to.index as usize).is_none_or(|peer| peer.id != to) {
+                continue;
+            }
             self.turn(to.index as usize, |session, cx| session.on_event(event, cx));
             self.turn(to.index as usize, |session, cx| session.on_batch_end(cx));
         }
@@ -243,34 +264,17 @@ impl Stage {
             }
         }
     }
-
-    /// Waits until nobody waits for the disk any more.
-    pub fn sync(&mut self) {
-        loop {
-            self.run();
-            let durable = self.broker.durable();
-            let waits = |peer: &Peer| {
-                let session = peer.session.as_ref().and_then(|session| session.waits_for());
-                session.max(peer.out.held_until())
-            };
-            let waiting: Vec<usize> = (0..self.peers.len()).filter(|at| waits(&self.peers[*at]).is_some()).collect();
-            if waiting.is_empty() {
-                return;
-            }
-            if !waiting.iter().any(|at| waits(&self.peers[*at]).is_some_and(|lsn| lsn <= durable)) {
-                self.bell.recv_timeout(PATIENCE).expect("the log syncs");
-            }
-            for at in waiting {
-                let durable = self.broker.durable();
-                self.peers[at].out.release(durable);
-                self.turn(at, |session, cx| session.on_event(Event::Durable(durable), cx));
-                self.turn(at, |session, cx| session.on_batch_end(cx));
-            }
-        }
-    }
 }
 
-fn open(settings: &BrokerSettings, disk: &Arc<MemoryDisk>, now: Time) -> (Arc<Broker>, Receiver<()>) {
+fn open(settings: &BrokerSettings, disk: &Arc<dyn Disk>, now: Time) -> (Arc<Broker>, Receiver<()>) {
+    try_open(settings, disk, now).expect("the broker comes up")
+}
+
+fn try_open(
+    settings: &BrokerSettings,
+    disk: &Arc<dyn Disk>,
+    now: Time,
+) -> Result<(Arc<Broker>, Receiver<()>), OpenError> {
     let mut state = 1;
     let random = Box::new(move || {
         state += 1;
@@ -278,8 +282,8 @@ fn open(settings: &BrokerSettings, disk: &Arc<MemoryDisk>, now: Time) -> (Arc<Br
     });
     let options =
         LogOptions { prefill: false, first_file_bytes: 1 << 20, file_bytes: 1 << 20, ..LogOptions::default() };
-    let broker = Broker::open(settings.clone(), options, Given { disk: disk.clone(), random }, now).unwrap();
+    let broker = Broker::open(settings.clone(), options, Given { disk: disk.clone(), random }, now)?;
     let (ring, bell) = channel();
     broker.mailboxes().set_wake(Box::new(Bell(ring)));
-    (broker, bell)
+    Ok((broker, bell))
 }

@@ -6,6 +6,7 @@ use super::size::Size;
 use crate::cli::{AmqpProduct, Durability, Off};
 use crate::report::Level;
 use serde::Deserialize;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 /// What a file may say.
@@ -27,6 +28,7 @@ pub(crate) struct File {
     pub(crate) memory_limit: Option<Size>,
     pub(crate) disk_reserve: Option<Size>,
     pub(crate) message_size_max: Option<Size>,
+    pub(crate) compaction_interval: Option<NonZeroU64>,
     pub(crate) heartbeat: Option<u16>,
     pub(crate) log_level: Option<Level>,
 }

@@ -28,6 +28,7 @@ fn defaults_are_this_machine_and_the_disk() {
     assert!(!config.amqp[0].optional && config.amqp[1].optional);
     assert_eq!((config.durability, config.identity), (Durability::Fsync, Identity::Compatible));
     assert_eq!((config.heartbeat, config.message_size_max, config.disk_reserve), (60, 128 << 20, None));
+    assert_eq!(config.compaction_interval, None);
     assert!(config.workers >= 1 && config.memory_limit >= 64 << 20);
 }
 
@@ -35,7 +36,7 @@ fn defaults_are_this_machine_and_the_disk() {
 fn the_command_line_stands_over_the_file_and_the_file_over_defaults() {
     let file = "data-dir = '/a'\nheartbeat = 5\nworkers = 7\ndurability = 'os'\namqp = [1111, '127.0.0.1:2222']\n\
                 http = 'off'\nmemory-limit = '1GiB'\ndisk-reserve = 5\nlog-level = 'debug'\nkafka = 'off'\n\
-                amqp-product = 'narumq'\n";
+                amqp-product = 'narumq'\ncompaction-interval = 70\n";
     let from_file = merged(&[], file).unwrap();
     assert_eq!(from_file.data_dir, PathBuf::from("/a"));
     assert_eq!((from_file.heartbeat, from_file.workers, from_file.durability), (5, 7, Durability::Os));
@@ -43,6 +44,7 @@ fn the_command_line_stands_over_the_file_and_the_file_over_defaults() {
     assert_eq!(sockets(&from_file.amqp), ["127.0.0.1:1111", "[::1]:1111", "127.0.0.1:2222"]);
     assert_eq!((from_file.http.len(), from_file.log_level), (0, Level::Debug));
     assert_eq!(from_file.identity, Identity::Own);
+    assert_eq!(from_file.compaction_interval.map(u64::from), Some(70));
     let words = ["--heartbeat", "9", "--amqp", "127.0.0.1:0", "--durability", "fsync", "--amqp-product", "rabbitmq"];
     let over = merged(&words, file).unwrap();
     assert_eq!((over.heartbeat, over.workers, over.durability), (9, 7, Durability::Fsync));
@@ -54,7 +56,15 @@ fn the_command_line_stands_over_the_file_and_the_file_over_defaults() {
 fn a_file_with_a_word_that_nobody_knows_is_refused_with_its_line() {
     let error = File::parse("heartbeat = 5\nhartbeat = 6\n").unwrap_err();
     assert!(error.starts_with("line 2: ") && error.contains("hartbeat"), "{error}");
-    let wrong = ["amqp = true", "memory-limit = '1 elephant'", "kafka = true", "sqs = '1'", "workers = -1", "="];
+    let wrong = [
+        "amqp = true",
+        "memory-limit = '1 elephant'",
+        "kafka = true",
+        "sqs = '1'",
+        "workers = -1",
+        "compaction-interval = 0",
+        "=",
+    ];
     for text in wrong {
         let error = File::parse(text).unwrap_err();
         assert!(error.starts_with("line 1: ") && !error.contains('\n'), "{error}");

@@ -110,11 +110,14 @@ pub fn to_topic(messages: &[Message]) -> Bytes {
     placed(RecordBatches.frame(&records, &TopicPolicy::default(), NOW))
 }
 
+/// The topic's name.
+pub const TOPIC: &str = "topic";
+
 /// Records on their way out of a topic with so many partitions; none: nothing is said of where they lie.
 pub fn from_topic(batch: &Bytes, partitions: Option<u32>) -> Vec<Message> {
     let mut builder = MessageBuilder::default();
-    let place =
-        |at: usize| partitions.map(|partitions| RecordPlace { partition: 1, offset: BASE + at as u64, partitions });
+    let at = |at: usize, partitions| RecordPlace { topic: TOPIC, partition: 1, offset: BASE + at as u64, partitions };
+    let place = |number: usize| partitions.map(|partitions| at(number, partitions));
     let write = |(at, record): (usize, &Record)| BasicMessages.write(record, place(at), &mut builder);
     expanded(batch).iter().enumerate().map(write).collect()
 }

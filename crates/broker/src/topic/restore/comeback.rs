@@ -5,7 +5,7 @@ use crate::dialect::BatchFacts;
 use crate::topic::Partition;
 use crate::topic::append::seq;
 use crate::topic::index::STEP;
-use crate::topic::segments::{Segment, name};
+use crate::topic::segments::{Segment, SegmentId, name};
 use crate::topic::tail::Times;
 use bytes::Bytes;
 use narumq_log::disk::read_exact_at;
@@ -35,15 +35,15 @@ impl Comeback<'_> {
     pub(super) fn walk_segments(&mut self, files: &BTreeSet<u64>) -> Result<(), Broken> {
         let (last, end, start) = {
             let state = self.partition.lock();
-            (state.segments.list.back().map(|segment| (segment.base, segment.bytes)), state.end, state.start)
+            (state.segments.list.back().map(|last| (last.id(), last.bytes)), state.end, state.start)
         };
-        let later = files.range(last.map_or(end, |(base, _)| base + 1)..).map(|base| (*base, 0));
-        for (base, from) in last.into_iter().chain(later) {
+        let later = files.range(last.map_or(end, |((base, _), _)| base + 1)..).map(|base| ((*base, 0), 0));
+        for ((base, generation), from) in last.into_iter().chain(later) {
             if files.range(base + 1..).next().is_some_and(|next| *next <= start) {
                 // It lies below the first offset.
                 continue;
             }
-            if last.is_none_or(|(of, _)| of != base) {
+            if last.is_none_or(|((of, _), _)| of != base) {
                 let mut state = self.partition.lock();
                 if base > state.end && base <= start {
                     state.jump(base);
@@ -52,15 +52,21 @@ impl Comeback<'_> {
                     // What does not continue what is there was never told to anyone.
                     break;
                 }
-                state.segments.list.push_back(Segment { base, bytes: 0, times: Times::NONE, begun: self.now });
+                state.segments.list.push_back(Segment {
+                    base,
+                    generation,
+                    bytes: 0,
+                    times: Times::NONE,
+                    begun: self.now,
+                });
             }
-            self.walk_segment(base, from)?;
+            self.walk_segment((base, generation), from)?;
         }
         Ok(())
     }
 
-    fn walk_segment(&mut self, base: u64, from: u64) -> Result<(), Broken> {
-        let file = self.log.disk().open_cached(&name(self.partition.id, base), false)?;
+    fn walk_segment(&mut self, of: SegmentId, from: u64) -> Result<(), Broken> {
+        let file = self.log.disk().open_cached(&name(self.partition.id, of), false)?;
         let (mut at, len) = (from, file.len()?);
         let mut window = WINDOW;
         while at < len {
@@ -84,8 +90,8 @@ impl Comeback<'_> {
         let last_block = read_exact_at(file.as_ref(), (at - block) as usize, block)?;
         let mut state = self.partition.lock();
         (state.copied, state.planned) = (state.end, state.end);
-        state.segments.safe = (base, at, state.end);
-        state.segments.readable = (base, at);
+        state.segments.safe = (of.0, at, state.end);
+        state.segments.readable = (of.0, at);
         state.segments.next_entry = (at / STEP).max(1);
         state.segments.last_block = last_block;
         if let Some(segment) = state.segments.list.back_mut() {
@@ -122,7 +128,7 @@ impl Comeback<'_> {
                 state.epochs.push((epoch, base));
             }
             if let Some(run) = producer.filter(|_| base >= self.known) {
-                state.producers.note(run, count, base, Lsn(0), arrived);
+                state.producers.note(run, count, (base, max_time), Lsn(0), arrived);
             }
             state.end = base + u64::from(count);
             at += len;

@@ -1,6 +1,6 @@
 //! CreateTopics: partitions, replicas and settings are checked, the topic is created, and told as it is.
 
-use super::{PARTITIONS_MAX, assign, check_new_name, too_many};
+use super::{PARTITIONS_MAX, assign, check_new_name, create_checked, too_many};
 use crate::FORMAT;
 use crate::codec::messages::topics::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
@@ -118,7 +118,7 @@ fn create_one(
     if !validate_only {
         let usual = default_spec(link, topic.name);
         let spec = TopicSpec { partitions, durability: plan.durability, policy: plan.policy, settings, ..usual };
-        let (topic, _) = cx.broker.create_topic(vhost, spec, cx.turn)?;
+        let (topic, _) = create_checked(vhost, spec, cx)?;
         created.id = id_of(&topic);
     }
     Ok(created)

@@ -2,7 +2,9 @@
 
 use crate::codec::ErrorCode;
 use crate::error::Refusal;
-use narumq_broker::{Broker, CreateTopicError, Vhost};
+use narumq_broker::{Broker, CreateTopicError, TopicHandle, TopicSpec, Vhost};
+use narumq_door::Context;
+use narumq_model::Lsn;
 
 /// Longest name of a topic, in bytes.
 const NAME_MAX: usize = 249;
@@ -24,6 +26,25 @@ pub(in crate::commands) fn check_name(name: &str) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::InvalidTopicException, format!("Topic name is invalid: {why}")))
 }
 
+/// Whether two names are the same once `.` is written as `_`.
+fn collide(name: &str, other: &str) -> bool {
+    let plain = |b: u8| if b == b'.' { b'_' } else { b };
+    other.len() == name.len() && other.bytes().map(plain).eq(name.bytes().map(plain))
+}
+
+/// Creates a topic whose name has been checked. What another client created since the check is refused here.
+pub(in crate::commands) fn create_checked(
+    vhost: &Vhost,
+    spec: TopicSpec,
+    cx: &mut Context<'_>,
+) -> Result<(TopicHandle, Lsn), CreateTopicError> {
+    let name = spec.name.clone();
+    if !name.contains(['.', '_']) {
+        return cx.broker.create_topic(vhost, spec, cx.turn);
+    }
+    cx.broker.create_topic_beside(vhost, spec, |other| collide(&name, other), cx.turn)
+}
+
 /// Whether a topic of this name may come: the name is free, and no other is the same once `.` is written as `_`, as names
 /// of metrics are.
 pub(in crate::commands) fn check_new_name(name: &str, vhost: &Vhost, broker: &Broker) -> Result<(), Refusal> {
@@ -36,14 +57,15 @@ pub(in crate::commands) fn check_new_name(name: &str, vhost: &Vhost, broker: &Br
             ErrorCode::InvalidTopicException,
             format!("Topic '{name}' cannot be created: a queue of another kind has this name"),
         ),
-        CreateTopicError::Format | CreateTopicError::Unknown | CreateTopicError::Partitions => error.into(),
+        CreateTopicError::Format
+        | CreateTopicError::Unknown
+        | CreateTopicError::Partitions
+        | CreateTopicError::Collides => error.into(),
     })?;
     if !name.contains(['.', '_']) {
         return Ok(());
     }
-    let plain = |b: u8| if b == b'.' { b'_' } else { b };
-    let same = |other: &str| other.len() == name.len() && other.bytes().map(plain).eq(name.bytes().map(plain));
-    broker.find_topic(vhost, same).map_or(Ok(()), |other| {
+    broker.find_topic(vhost, |other| collide(name, other)).map_or(Ok(()), |other| {
         let text = format!("Topic '{name}' collides with existing topic: {other}");
         Err(Refusal::new(ErrorCode::InvalidTopicException, text))
     })
