@@ -55,9 +55,9 @@ fn read(rig: &mut Rig, of: &PartitionHandle) -> (Vec<Keyed>, u64) {
         }
         for one in batches(&bytes) {
             all.extend(records(one).expect("keyed"));
-            let base = u64::from_le_bytes(one[4..12].try_into().unwrap());
+            let base = u64::from_le_bytes(one[4..12].try_into().expect("so many bytes"));
             assert!(base >= offset, "a batch comes twice, or behind a later one");
-            offset = base + u64::from(u32::from_le_bytes(one[16..20].try_into().unwrap()));
+            offset = base + u64::from(u32::from_le_bytes(one[16..20].try_into().expect("so many bytes")));
         }
     }
 }
