@@ -60,7 +60,10 @@ impl Types {
                 };
                 let mut types = SmallVec::new();
                 if json.peek() == Some(b'[') {
-                    json.list(*b"[]", |json| Some(types.push(Type::read(json)?)))?;
+                    json.list(*b"[]", |json| {
+                        types.push(Type::read(json)?);
+                        Some(())
+                    })?;
                 } else {
                     types.push(Type::read(json)?);
                 }

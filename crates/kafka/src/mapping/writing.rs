@@ -38,12 +38,12 @@ pub(crate) fn write<T>(record: &Record, now: Time, used: impl FnOnce(&NewRecord<
     let user = user_parts(record, key_at, &mut made);
     let notes = Notes { time: untold_time(record), key_at };
     let typed = record.headers.0.iter().any(|(_, value)| !types::is_plain(value));
-    let told = if typed || notes.time.is_some() || key_at.is_some() { Told::ByTypes } else { told(record) };
+    let told = if typed || notes.time.is_some() || key_at.is_some() { Told::Marked } else { told(record) };
     let mut parts = Parts::new();
-    if told != Told::ByHeaders {
+    if told != Told::UserHeaders {
         block_parts(record, &mut parts, &mut made);
     }
-    if told == Told::ByTypes {
+    if told == Told::Marked {
         let text = types_text(record, &user, key_at, notes, &made);
         let from = made.len();
         made.push_str(&text);
@@ -68,28 +68,28 @@ fn lent<'a>(parts: &Parts<'a>, made: &'a str) -> SmallVec<[Header<'a>; 16]> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     /// By the block in front.
-    ByBlock,
+    Block,
     /// By the user's headers, which say it all.
-    ByHeaders,
+    UserHeaders,
     /// By the block, `x-types` marking its end.
-    ByTypes,
+    Marked,
 }
 
 /// How what all headers being plain leaves open is told so that it comes back.
 fn told(record: &Record) -> Told {
     let headers = &record.headers.0;
-    let Some((first, value)) = headers.first() else { return Told::ByBlock };
+    let Some((first, value)) = headers.first() else { return Told::Block };
     let reads_as_types = first == types::NAME && matches!(value, Value::Text(text) if Types::read(text).is_some());
     if reads_as_types {
-        return Told::ByTypes;
+        return Told::Marked;
     }
     if record.exchange.is_some() {
-        return if properties::is_reserved(first) { Told::ByTypes } else { Told::ByBlock };
+        return if properties::is_reserved(first) { Told::Marked } else { Told::Block };
     }
     if !headers.iter().any(|(name, _)| properties::is_reserved(name)) {
-        return Told::ByBlock;
+        return Told::Block;
     }
-    if record.routing_key.is_none() && reads_alone(record) { Told::ByHeaders } else { Told::ByTypes }
+    if record.routing_key.is_none() && reads_alone(record) { Told::UserHeaders } else { Told::Marked }
 }
 
 /// Whether a reader of just the headers finds them, and the properties, as they are here.
