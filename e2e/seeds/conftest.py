@@ -8,6 +8,8 @@ from pathlib import Path
 import pika
 import pytest
 
+from kafka_broker import KafkaSeeded
+
 from harness import broker as brokers
 from harness.namespace import Namespace, Relay, Unavailable, who_listens
 from harness.report import attach_broker_log
@@ -95,6 +97,30 @@ def old_pika():
     if not os.path.exists(python):
         pytest.skip("needs NARUMQ_LEGACY_PYTHON: an interpreter with requirements-legacy.txt")
     return {"python": python, "env": {"PYTHONPATH": str(Path(__file__).parent / "compat")}}
+
+
+@pytest.fixture(scope="session")
+def kafka_seed_broker(tmp_path_factory):
+    """The broker the articles' programs find on localhost:9092."""
+    if not os.environ.get("NARUMQ_BIN") and not os.environ.get("NARUMQ_E2E_KAFKA"):
+        pytest.skip("needs NARUMQ_BIN or NARUMQ_E2E_KAFKA: a broker that Kafka's clients can talk to")
+    seeded = KafkaSeeded(tmp_path_factory.mktemp("kafka-seeds"))
+    yield seeded
+    seeded.close()
+
+
+@pytest.fixture(params=["kafka", "kafka-legacy"])
+def kafka_seed(request, kafka_seed_broker):
+    """Starts the articles' programs with one of the two releases of kafka-python: `kafka_seed(file)`."""
+    variable = "NARUMQ_" + request.param.upper().replace("-", "_") + "_PYTHON"
+    python = os.environ.get(variable) or os.path.join(f"{sys.prefix}-{request.param}", "bin", "python")
+    if not os.path.exists(python):
+        pytest.skip(f"needs {variable}: an interpreter with kafka-python")
+    scripts = Scripts(Path(__file__).parent, prefix=kafka_seed_broker.prefix)
+    scripts.run("kafka_sweep.py", python=python)
+    yield lambda file: scripts.start(file, python=python)
+    scripts.end()
+    scripts.run("kafka_sweep.py", python=python)
 
 
 @pytest.hookimpl(wrapper=True)

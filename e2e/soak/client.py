@@ -8,7 +8,7 @@ from typing import Any
 
 import pika
 
-from soak.history import CLOSED, CUT, LOST, REFUSED, TOLD, Writer
+from soak.history import CLOSED, CUT, LOST, REFUSED, TOLD, Writer, microseconds
 
 #: Seconds between two attempts to connect, and between two looks at what is to do.
 RETRY, TICK = 0.02, 0.005
@@ -16,11 +16,6 @@ RETRY, TICK = 0.02, 0.005
 PATIENCE = 20.0
 #: Columns of the shared counters.
 PUBLISHED, ANSWERED, DELIVERED, REDELIVERED = range(4)
-
-
-def microseconds() -> int:
-    """The clock that all processes share."""
-    return time.monotonic_ns() // 1000
 
 
 @dataclass

@@ -8,7 +8,8 @@ is left unread.
 
 import pika
 
-from soak.client import DELIVERED, REDELIVERED, TICK, Client, microseconds
+from soak.client import DELIVERED, REDELIVERED, TICK, Client
+from soak.history import microseconds
 from soak.producer import PROPERTIES
 from soak.topology import GRAVES, PASSED_ON, QUEUES, UNTOUCHED, make_body, read_body
 

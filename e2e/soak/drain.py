@@ -4,8 +4,8 @@ import time
 
 import pika
 
-from soak.client import PATIENCE, Shared, microseconds
-from soak.history import CLOSED, Writer
+from soak.client import PATIENCE, Shared
+from soak.history import CLOSED, Writer, microseconds
 from soak.topology import QUEUES, read_body
 
 #: How many deliveries one ack settles.

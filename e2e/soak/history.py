@@ -20,6 +20,7 @@ Times are microseconds of the clock that all processes share. Deliveries are num
 A channel number is never used twice in one file.
 """
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,11 @@ ACKED, REJECTED, RETURNED, DRAINED = "acked", "rejected", "returned", "drained"
 CLOSED, TOLD, LOST, REFUSED, CUT = "closed", "told", "lost", "refused", "cut"
 KILL, TERM, HASTY = "kill", "term", "hasty"
 CONFIRMED, NACKED, UNANSWERED = "confirmed", "nacked", "unanswered"
+
+
+def microseconds() -> int:
+    """The clock that all processes share."""
+    return time.monotonic_ns() // 1000
 
 
 class Writer:

@@ -7,8 +7,7 @@ import time
 
 from harness.broker import STOP_WITHIN, BrokerFailure
 
-from soak.client import microseconds
-from soak.history import HASTY, KILL, TERM, Writer
+from soak.history import HASTY, KILL, TERM, Writer, microseconds
 
 #: Of a hundred kills so many are followed by another one while the broker recovers.
 KILLED_AGAIN = 25

@@ -191,19 +191,19 @@ impl Broker {
         result
     }
 
-    /// Members leave; each has its own answer.
+    /// Members leave; each has its own answer. They wait for the LSN, for a group that nobody is left in is kept as such.
     pub fn leave_group(
         &self,
         (vhost, name): (&Vhost, &str),
         leavers: &[Leaver<'_>],
         turn: &mut Turn,
-    ) -> Result<Vec<Result<(), GroupRefusal>>, GroupRefusal> {
+    ) -> Result<(Vec<Result<(), GroupRefusal>>, Lsn), GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::UnknownMember)?;
         let mut effects = Vec::new();
         let mut cell = of.lock();
         let result = cell.group.leave(leavers, turn.now, &mut effects);
         cell.carry_out(&of, effects, &self.core, turn);
-        result
+        result.map(|answers| (answers, cell.last))
     }
 
     /// Deletes a group that nobody is in; the answer waits for the LSN.

@@ -163,7 +163,7 @@ fn a_group_outlives_rounds_of_states_and_goes_when_nothing_of_it_is_left() {
     }
     let leavers = ["one", "two"].map(|member_id| Leaver { member_id, instance_id: None });
     let left = rig.turn(|rig, turn| rig.broker.leave_group((&rig.vhost, "g"), &leavers, turn));
-    assert_eq!(left, Ok(vec![Ok(()), Ok(())]));
+    assert_eq!(left.expect("a living group").0, [Ok(()), Ok(())]);
     assert_eq!(committed(&rig), Some(3_999), "offsets stay behind");
     let deleted = rig.turn(|rig, turn| rig.broker.delete_topic(&rig.vhost, "t", turn)).expect("it was there");
     rig.durable(deleted);
@@ -172,4 +172,26 @@ fn a_group_outlives_rounds_of_states_and_goes_when_nothing_of_it_is_left() {
     drop(rig);
     let rig = open(&disk.after_kill(Plan::default()));
     assert!(rig.broker.groups(&rig.vhost).is_empty() && rig.broker.topics(&rig.vhost).is_empty());
+}
+
+#[test]
+fn who_was_told_that_they_left_is_not_waited_for_after_a_kill() {
+    let disk = FaultyDisk::new(Plan::default());
+    let mut rig = open(&disk);
+    let (first, second) = two_members(&mut rig);
+    let leave = |rig: &mut Rig, member_id| {
+        let leavers = [Leaver { member_id, instance_id: None }];
+        let left = rig.turn(|rig, turn| rig.broker.leave_group((&rig.vhost, "g"), &leavers, turn));
+        let (answers, after) = left.expect("a living group");
+        assert_eq!(answers, [Ok(())]);
+        after
+    };
+    let (one, both) = (leave(&mut rig, "one"), leave(&mut rig, "two"));
+    assert!(both > one, "that nobody is left is an entry of its own, for which the answer waits");
+    rig.durable(both);
+    drop(rig);
+    let mut rig = open(&disk.after_kill(Plan::default()));
+    for member in [&first, &second] {
+        assert_eq!(heartbeat(&mut rig, member), Err(GroupRefusal::UnknownMember));
+    }
 }

@@ -1,6 +1,6 @@
 //! How each kind of client is set up, pinned, and run against the binary named by `NARUMQ_BIN`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::count;
@@ -8,56 +8,75 @@ use super::go;
 use super::steps::Step;
 use super::{Outcome, Run};
 
-/// The folder whose requirement files serve every set of Python tests.
-const PYTHON: &str = "e2e/amqp/python";
+/// A virtual environment: its name under the target folder, and the requirement file it is made of.
+struct Environment(&'static str, &'static str);
 
-/// The folder of the Kafka clients' requirement files.
-const KAFKA: &str = "e2e/kafka/python";
-/// The tests in which both meet.
-const CROSS: &str = "e2e/cross";
+/// AMQP clients of today, and the runner.
+const AMQP: Environment = Environment("venv", "e2e/amqp/python/requirements.txt");
+/// The old pika.
+const AMQP_LEGACY: Environment = Environment("venv-legacy", "e2e/amqp/python/requirements-legacy.txt");
+/// Kafka clients of today, and the runner.
+const KAFKA: Environment = Environment("venv-kafka", "e2e/kafka/python/requirements.txt");
+/// The old kafka-python, which cannot live beside today's, and the runner.
+const KAFKA_LEGACY: Environment = Environment("venv-kafka-legacy", "e2e/kafka/python/requirements-legacy.txt");
+/// A client of each protocol, and the runner.
+const CROSS: Environment = Environment("venv-cross", "e2e/cross/requirements.txt");
 
-/// pytest in a virtual environment, with the old client beside it in one of its own.
+/// pytest with the AMQP clients of today; the old one is named in a variable.
 pub(super) fn pytest(run: &mut Run, step: &Step) -> Outcome {
-    let legacy = run.root.join(PYTHON).join("requirements-legacy.txt");
-    let legacy = match environment(run, step, "venv-legacy", &legacy) {
-        Ok(python) => python,
-        Err(outcome) => return outcome,
-    };
-    pytest_in(run, step, ("venv", PYTHON, "requirements.txt"), Some(&legacy))
+    pytest_in(run, step, &AMQP, &[("NARUMQ_LEGACY_PYTHON", &AMQP_LEGACY)])
 }
 
-/// pytest with the newest Kafka clients.
-pub(super) fn kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
-    pytest_in(run, step, ("venv-kafka", KAFKA, "requirements.txt"), None)
+/// pytest for the articles' programs, which need every client there is.
+pub(super) fn pytest_seeds(run: &mut Run, step: &Step) -> Outcome {
+    let others = [
+        ("NARUMQ_LEGACY_PYTHON", &AMQP_LEGACY),
+        ("NARUMQ_KAFKA_PYTHON", &KAFKA),
+        ("NARUMQ_KAFKA_LEGACY_PYTHON", &KAFKA_LEGACY),
+    ];
+    pytest_in(run, step, &AMQP, &others)
 }
 
-/// The same tests with the old Kafka client.
-pub(super) fn old_kafka_pytest(run: &mut Run, step: &Step) -> Outcome {
-    pytest_in(run, step, ("venv-kafka-legacy", KAFKA, "requirements-legacy.txt"), None)
+/// pytest with the Kafka clients of today.
+pub(super) fn pytest_kafka(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, &KAFKA, &[])
 }
 
-/// The tests in which both meet.
-pub(super) fn cross_pytest(run: &mut Run, step: &Step) -> Outcome {
-    pytest_in(run, step, ("venv-cross", CROSS, "requirements.txt"), None)
+/// The same tests with the old kafka-python alone.
+pub(super) fn pytest_kafka_legacy(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, &KAFKA_LEGACY, &[])
 }
 
-fn pytest_in(run: &mut Run, step: &Step, (name, folder, file): (&str, &str, &str), legacy: Option<&Path>) -> Outcome {
-    let requirements = run.root.join(folder).join(file);
-    let python = match environment(run, step, name, &requirements) {
+/// pytest with a client of each protocol.
+pub(super) fn pytest_cross(run: &mut Run, step: &Step) -> Outcome {
+    pytest_in(run, step, &CROSS, &[])
+}
+
+/// pytest in one environment; the interpreters of `others` are named in variables.
+fn pytest_in(run: &mut Run, step: &Step, own: &Environment, others: &[(&str, &Environment)]) -> Outcome {
+    let python = match environment(run, step, own) {
         Ok(python) => python,
         Err(outcome) => return outcome,
     };
     let arguments = ["-m", "pytest", "-q", "-ra", "--color=no", "-pno:cacheprovider"];
     let mut command = in_folder(run, step, &python.to_string_lossy(), &arguments);
-    command.envs(legacy.map(|legacy| ("NARUMQ_LEGACY_PYTHON", legacy))).env("PYTHONUNBUFFERED", "1");
+    for (variable, other) in others {
+        match environment(run, step, other) {
+            Ok(python) => command.env(variable, python),
+            Err(outcome) => return outcome,
+        };
+    }
+    command.env("PYTHONUNBUFFERED", "1");
     run.tests(step, command, count::pytest)
 }
 
-/// The interpreter of a virtual environment with exactly these requirements, made anew when they change.
-fn environment(run: &mut Run, step: &Step, name: &str, requirements: &Path) -> Result<PathBuf, Outcome> {
+/// The interpreter of a virtual environment with exactly its requirements, made anew when they change.
+fn environment(run: &mut Run, step: &Step, wanted: &Environment) -> Result<PathBuf, Outcome> {
+    let Environment(name, requirements) = wanted;
     let folder = run.target.join("e2e").join(name);
     let python = folder.join("bin").join("python");
-    let wanted = std::fs::read_to_string(requirements)
+    let requirements = run.root.join(requirements);
+    let wanted = std::fs::read_to_string(&requirements)
         .map_err(|error| Outcome::failed(format!("{}: {error}", requirements.display()), String::new()))?;
     let stamp = folder.join("requirements.installed");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && python.exists() {

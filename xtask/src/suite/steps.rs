@@ -2,7 +2,7 @@
 
 use super::clients;
 use super::count;
-use super::toolchain::{GO, JAVA, NODE, PYTHON, Toolchain};
+use super::toolchain::{GO, JAVA, KCAT, NODE, PYTHON, Toolchain};
 use super::{Outcome, Run};
 use crate::tidy;
 
@@ -52,16 +52,20 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "cargo", about: "cargo test of the workspace: unit, transcript, property, crash", minutes: 30, client: None, work: cargo_test },
     Step { name: BUILD, about: "the release binary", minutes: 20, client: None, work: build },
     Step { name: "python", about: "Python clients of AMQP 0-9-1", minutes: 20, client: Client::required("e2e/amqp/python", Some(&PYTHON)), work: clients::pytest },
-    Step { name: "seeds", about: "the tutorials' programs", minutes: 20, client: Client::required("e2e/seeds", Some(&PYTHON)), work: clients::pytest },
+    Step { name: "seeds", about: "the articles' programs, of RabbitMQ and of Kafka", minutes: 20, client: Client::required("e2e/seeds", Some(&PYTHON)), work: clients::pytest_seeds },
     Step { name: "node", about: "JavaScript clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/node", Some(&NODE)), work: clients::npm_test },
     Step { name: "java", about: "Java clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/java", Some(&JAVA)), work: clients::maven_test },
     Step { name: "go", about: "Go clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/go", Some(&GO)), work: clients::go_test },
     Step { name: "rust", about: "Rust clients of AMQP 0-9-1", minutes: 15, client: Client::required("e2e/amqp/rust", None), work: clients::cargo_test },
-    Step { name: "kafka-python", about: "Python clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::kafka_pytest },
-    Step { name: "kafka-python-old", about: "the same with kafka-python 2.0.2", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::old_kafka_pytest },
-    Step { name: "kafka-java", about: "Java clients of Kafka", minutes: 20, client: Client::required("e2e/kafka/java", Some(&JAVA)), work: clients::maven_test },
-    Step { name: "cross", about: "clients of both protocols at one broker", minutes: 10, client: Client::required("e2e/cross", Some(&PYTHON)), work: clients::cross_pytest },
+    Step { name: "kafka-python", about: "Python clients of Kafka, and its wire", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::pytest_kafka },
+    Step { name: "kafka-python-old", about: "the same with kafka-python 2.0.2", minutes: 20, client: Client::required("e2e/kafka/python", Some(&PYTHON)), work: clients::pytest_kafka_legacy },
+    Step { name: "kafka-kcat", about: "kcat, the command line client of librdkafka", minutes: 10, client: Client::required("e2e/kafka/kcat", Some(&KCAT)), work: clients::pytest_kafka },
+    Step { name: "kafka-node", about: "JavaScript clients of Kafka", minutes: 10, client: Client::required("e2e/kafka/node", Some(&NODE)), work: clients::npm_test },
+    Step { name: "kafka-java", about: "the Java client of Kafka, and Streams", minutes: 20, client: Client::required("e2e/kafka/java", Some(&JAVA)), work: clients::maven_test },
+    Step { name: "kafka-go", about: "Go clients of Kafka", minutes: 15, client: Client::required("e2e/kafka/go", Some(&GO)), work: clients::go_test },
+    Step { name: "cross", about: "clients of both protocols at one broker", minutes: 10, client: Client::required("e2e/cross", Some(&PYTHON)), work: clients::pytest_cross },
     Step { name: "soak", about: "kill -9 under load, again and again", minutes: 15, client: Client::optional("e2e/soak", Some(&PYTHON)), work: clients::pytest },
+    Step { name: "kafka-soak", about: "the same with Kafka's producers and a group", minutes: 15, client: Client::required("e2e/soak/kafka", Some(&PYTHON)), work: clients::pytest_kafka },
 ];
 
 fn fmt(run: &mut Run, step: &Step) -> Outcome {

@@ -22,6 +22,13 @@ pub(super) const PYTHON: Toolchain = Toolchain(&[
     Need { probe: &["python3", "-c", "import ensurepip, venv"], package: "python3-venv" },
 ]);
 
+/// Python, and the command line client that a distribution brings with its own librdkafka.
+pub(super) const KCAT: Toolchain = Toolchain(&[
+    Need { probe: &["python3", "--version"], package: "python3" },
+    Need { probe: &["python3", "-c", "import ensurepip, venv"], package: "python3-venv" },
+    Need { probe: &["kcat", "-V"], package: "kcat" },
+]);
+
 /// Node.js, whose package brings npm on some systems and not on others.
 pub(super) const NODE: Toolchain = Toolchain(&[
     Need { probe: &["node", "--version"], package: "nodejs" },

@@ -224,8 +224,14 @@ pub(super) fn leave(link: &Link, request: &LeaveGroupRequest<'_>, call: Call, cx
         }
         // Without the group none of them is known.
         Err(refusal) => response.members = leavers.iter().map(|l| member(l, error::group(&refusal))).collect(),
-        Ok(left) if call.version < 3 => response.error_code = left.first().map_or(ErrorCode::None, code).code(),
-        Ok(left) => response.members = leavers.iter().zip(&left).map(|(l, left)| member(l, code(left))).collect(),
+        Ok((left, last)) => {
+            if call.version < 3 {
+                response.error_code = left.first().map_or(ErrorCode::None, code).code();
+            } else {
+                response.members = leavers.iter().zip(&left).map(|(l, left)| member(l, code(left))).collect();
+            }
+            hold(last, cx);
+        }
     }
     answer(call, &response, cx);
 }

@@ -116,9 +116,13 @@ class OwnBroker:
         finally:
             connection.close()
 
+    def send_signal(self, number: int) -> None:
+        """Sends a signal and does not wait for its effect."""
+        self.process.send_signal(number)
+
     def terminate(self, within: float = STOP_WITHIN) -> int:
         """Sends SIGTERM and returns the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(timeout=within)
         except subprocess.TimeoutExpired:
