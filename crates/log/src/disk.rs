@@ -43,6 +43,10 @@ pub trait File: Send + Sync {
     }
     /// Fills `buf` from `offset`; fewer bytes only at the end of the file.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// The same past the page cache where the file can: address, length and offset of what is read are multiples of 4 KiB.
+    fn read_past_cache(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(buf, offset)
+    }
     /// Writes all of `buf` at `offset`.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts the file off at `len` bytes, or fills it up with zeros; durable after a sync. Whoever cannot, says so.

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::dialect::{BatchFacts, Dialect};
 use bytes::Bytes;
 use narumq_log::PieceRead;
-use narumq_model::SessionId;
+use narumq_model::{Durability, SessionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
@@ -205,7 +205,15 @@ impl Cold {
                 self.reads += 1;
                 let read = self.reads;
                 self.asked.push(Asked { read, segment: tag, at, waiting: session.into_iter().collect() });
-                core.log.read_piece(PieceRead { object: partition.id, tag: read, name: name(), offset: at, len });
+                let cached = partition.durability == Durability::Os;
+                core.log.read_piece(PieceRead {
+                    object: partition.id,
+                    tag: read,
+                    name: name(),
+                    offset: at,
+                    len,
+                    cached,
+                });
             }
         }
     }

@@ -60,6 +60,9 @@ impl FileDisk {
 /// is `O_SYNC` there.
 const DSYNC: i32 = 0o10000;
 
+/// What reads and writes past the page cache are made of, in bytes.
+const BLOCK: usize = 4096;
+
 fn direct() -> i32 {
     rustix::fs::OFlags::DIRECT.bits() as i32 | DSYNC
 }
@@ -91,7 +94,7 @@ impl Disk for FileDisk {
             WritePath::Buffered => None,
             WritePath::Direct => {
                 let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
-                Some(fs::OpenOptions::new().write(true).custom_flags(flags).open(&path)?)
+                Some(fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path)?)
             }
         };
         Ok(Arc::new(OsFile { reads, writes, synced: false }))
@@ -152,6 +155,23 @@ impl File for OsFile {
                 Ok(0) => break,
                 Ok(n) => done += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(done)
+    }
+
+    fn read_past_cache(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some(direct) = self.writes.as_ref().filter(|_| !self.synced) else { return self.read_at(buf, offset) };
+        let mut done = 0;
+        while done < buf.len() {
+            match direct.read_at(&mut buf[done..], offset + done as u64) {
+                // Behind the end nothing is read, and what was read up to there ends anywhere.
+                Ok(n) if n == 0 || !n.is_multiple_of(BLOCK) => return Ok(done + n),
+                Ok(n) => done += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // Not every file system that writes so reads so.
+                Err(e) if e.kind() == io::ErrorKind::InvalidInput => return self.read_at(buf, offset),
                 Err(e) => return Err(e),
             }
         }

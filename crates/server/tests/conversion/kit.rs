@@ -104,9 +104,15 @@ pub fn expanded(batch: &Bytes) -> Vec<Record> {
     records
 }
 
-/// Messages on their way into a topic.
+/// Messages on their way into a topic, sent to it by its name if they came from where there are no exchanges.
 pub fn to_topic(messages: &[Message]) -> Bytes {
-    let records: Vec<_> = messages.iter().map(|message| BasicMessages.read(message)).collect();
+    let by_name =
+        |record: &Record| record.exchange.is_none() && record.routing_key.as_deref() == Some(TOPIC.as_bytes());
+    let read = |message: &Message| match BasicMessages.read(message) {
+        record if by_name(&record) => Record { routing_key: None, ..record },
+        record => record,
+    };
+    let records: Vec<_> = messages.iter().map(read).collect();
     placed(RecordBatches.frame(&records, &TopicPolicy::default(), NOW))
 }
 

@@ -1,6 +1,6 @@
 //! What an AMQP client sees of Kafka's records.
 
-use crate::kit::{Seen, batch, from_topic, headers, table, text};
+use crate::kit::{Seen, TOPIC, batch, from_topic, headers, table, text};
 use narumq_amqp::codec::PropertiesView;
 use narumq_kafka::records::{Codec, set_log_append_time};
 use narumq_model::{Headers, Message, Value};
@@ -34,7 +34,7 @@ fn key_time_and_place_are_headers() {
     ]);
     assert_eq!(headers(&message), expected);
     assert_eq!(PropertiesView::parse(message.props()).unwrap().timestamp(), Some(1_500_000_001));
-    assert_eq!((message.exchange(), message.key(), message.payload()), (&b""[..], &b""[..], &b"body"[..]));
+    assert_eq!((message.exchange(), message.key(), message.payload()), (&b""[..], TOPIC.as_bytes(), &b"body"[..]));
     assert!(message.durable);
 }
 
