@@ -35,7 +35,7 @@ class Consumer(Client):
             receiver = Receiver(self.settings(
                 group_id=GROUP, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=SESSION,
                 heartbeat_interval_ms=200, fetch_wait_max_ms=100, partition_assignment_strategy="range"))
-            self.place, self.uncommitted = {}, 0
+            self.next, self.place, self.uncommitted = {}, {}, 0
             receiver.subscribe([TOPIC], on_assign=self.assigned, on_revoke=self.revoked, on_lost=self.lost)
             self.stay(receiver)
             receiver.close()
@@ -64,7 +64,7 @@ class Consumer(Client):
             self.writer.line("X", partition, offset, f"{len(message.value())} bytes {message.value()[:60]!r}")
         else:
             self.writer.line("D", partition, offset, *body)
-        self.place[partition] = offset + 1
+        self.next[partition] = self.place[partition] = offset + 1
         self.uncommitted += 1
         self.count(DELIVERED)
 
@@ -100,7 +100,7 @@ class Consumer(Client):
         for one in known:
             one.offset = max(one.offset, 0)  # nothing committed: from the start
             self.writer.line("S", one.partition, one.offset, asked)
-        self.place = {}
+        self.next, self.place = {one.partition: one.offset for one in known}, {}
         receiver.assign(known)
 
     def revoked(self, receiver, partitions) -> None:
@@ -113,14 +113,15 @@ class Consumer(Client):
         """Somebody else has them now."""
         for one in partitions:
             self.writer.line("V", one.partition)
+            self.next.pop(one.partition, None)
             self.place.pop(one.partition, None)
 
     def has_all(self, receiver) -> bool:
         """Whether nothing is left to read in the member's partitions, and all of it is committed."""
-        mine = receiver.assignment()
+        mine = [TopicPartition(TOPIC, partition) for partition in self.next]
         try:
-            ends = [receiver.get_watermark_offsets(one, timeout=ANSWER)[1] for one in mine]
-            if not mine or [receiver.position([one])[0].offset for one in mine] != ends:
+            ends = {one.partition: receiver.get_watermark_offsets(one, timeout=ANSWER)[1] for one in mine}
+            if not mine or self.next != ends:
                 return False
             if self.uncommitted:
                 self.commit(receiver)
