@@ -146,7 +146,7 @@ impl Partition {
         if news {
             let Self { topic, number, .. } = self;
             core.warn(format_args!(
-                "partition {number} of topic {topic}: the batch at offset {base} cannot be read ({why}): it is \
+                "topic {topic}, partition {number}: the batch at offset {base} cannot be read ({why}): it is \
                  kept and passed over"
             ));
         }
