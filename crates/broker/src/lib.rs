@@ -57,6 +57,7 @@ pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, Part
 pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
+pub use users::scram::{ScramHash, ScramKeys};
 
 use crate::core::{Core, lock};
 use crate::queue::Queue;
