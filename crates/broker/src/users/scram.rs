@@ -18,7 +18,7 @@ use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha256, Sha512};
 
 /// Bytes of the salt.
-pub(crate) const SCRAM_SALT_BYTES: usize = 16;
+pub(super) const SCRAM_SALT_BYTES: usize = 16;
 /// Bytes of the keys as they are kept.
 pub(super) const SCRAM_BYTES: usize = SCRAM_SALT_BYTES + 4 + 2 * (32 + 64);
 /// How often the password is hashed: what RFC 7677 asks for at least.
@@ -50,8 +50,8 @@ struct Pair<const N: usize> {
 }
 
 impl ScramKeys {
-    /// Makes the keys of a password: some milliseconds of work.
-    pub(crate) fn derive(password: &[u8], salt: [u8; SCRAM_SALT_BYTES]) -> Self {
+    /// Makes the keys of a password: some milliseconds of work. The salt is 16 random bytes.
+    pub fn derive(password: &[u8], salt: [u8; 16]) -> Self {
         let (mut short, mut long) = ([0; 32], [0; 64]);
         pbkdf2_hmac::<Sha256>(password, &salt, ITERATIONS, &mut short);
         pbkdf2_hmac::<Sha512>(password, &salt, ITERATIONS, &mut long);
