@@ -60,8 +60,8 @@ pub(crate) fn run(
     let waits = |waiting: Option<Waiting>| Ok(waiting.map(Parked::Group));
     match Request::read(api, call.version, reader)? {
         Request::ApiVersions(request) => cluster::api_versions(&request, call, cx),
-        Request::SaslHandshake(request) => sasl::handshake(link, &request, call, cx)?,
-        Request::SaslAuthenticate(request) => sasl::authenticate(link, &request, call, cx)?,
+        Request::SaslHandshake(request) => sasl::handshake(link, &request, call, cx),
+        Request::SaslAuthenticate(request) => sasl::authenticate(link, &request, call, cx),
         Request::Metadata(request) => metadata::metadata(link, &request, call, cx),
         Request::Produce(request) => produce::produce(link, &request, call, cx),
         Request::Fetch(request) => return Ok(fetch::fetch(link, &request, call, cx).map(Parked::Fetch)),

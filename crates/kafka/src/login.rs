@@ -15,6 +15,9 @@ use narumq_model::{Name, Time};
 
 /// How long a login may take, in milliseconds.
 const LOGIN_MS: u64 = 10_000;
+/// How long a connection is kept after its login failed, in milliseconds. Some clients look at the end of the connection
+/// before the answer in front of it, and would never learn why.
+const FAILED_MS: u64 = 100;
 /// Largest request and token of a login, in bytes.
 pub(crate) const LOGIN_BYTES_MAX: usize = 512 << 10;
 
@@ -46,6 +49,8 @@ pub(crate) struct Login {
     pub(crate) under_way: Option<UnderWay>,
     /// When the connection opened, or the login that is under way began.
     since: Time,
+    /// When it failed for good.
+    failed: Option<Time>,
 }
 
 impl Login {
@@ -56,13 +61,23 @@ impl Login {
             Sasl::Required => true,
             Sasl::RequiredFromAfar => !loopback,
         };
-        Self { offered: sasl != Sasl::Off, required, user: None, under_way: None, since: now }
+        Self { offered: sasl != Sasl::Off, required, user: None, under_way: None, since: now, failed: None }
     }
 
     /// Begins, once more if need be.
     pub(crate) fn begin(&mut self, exchange: Exchange, carrier: Carrier, now: Time) {
         self.since = now;
         self.under_way = Some(UnderWay { exchange, carrier });
+    }
+
+    /// It failed, and that is answered: nothing is listened to any more.
+    pub(crate) fn fail(&mut self, now: Time) {
+        self.failed = Some(now);
+    }
+
+    /// Whether nothing is listened to any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// Whether what comes next is a token and no request.
@@ -90,8 +105,11 @@ impl Login {
         if self.is_due() || self.under_way.is_some() { most.min(LOGIN_BYTES_MAX) } else { most }
     }
 
-    /// When the login must be over, if one is awaited.
+    /// When the connection ends unless a login succeeds before.
     pub(crate) fn deadline(&self) -> Option<Time> {
+        if let Some(failed) = self.failed {
+            return Some(failed.plus(FAILED_MS));
+        }
         (self.is_due() || self.under_way.is_some()).then(|| self.since.plus(LOGIN_MS))
     }
 }

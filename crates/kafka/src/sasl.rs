@@ -79,7 +79,7 @@ pub(crate) struct Surroundings<'a> {
 #[derive(Debug)]
 pub(crate) enum Exchange {
     Plain,
-    Scram(Scram),
+    Scram(Box<Scram>),
 }
 
 impl Exchange {
@@ -87,7 +87,7 @@ impl Exchange {
     pub(crate) fn new(mechanism: Mechanism, nonce: String) -> Self {
         match mechanism {
             Mechanism::Plain => Self::Plain,
-            Mechanism::Scram(hash) => Self::Scram(Scram::new(hash, nonce)),
+            Mechanism::Scram(hash) => Self::Scram(Box::new(Scram::new(hash, nonce))),
         }
     }
 

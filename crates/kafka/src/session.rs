@@ -44,6 +44,11 @@ impl KafkaSession {
         cx.out.close();
     }
 
+    /// Whether nothing that comes is looked at any more.
+    fn is_over(&self) -> bool {
+        self.closed || self.link.login.has_failed()
+    }
+
     /// One request, or a token of a login that has them come by themselves. False if the connection is to be closed.
     fn request(&mut self, content: &[u8], cx: &mut Context<'_>) -> bool {
         if self.link.login.expects_bare() {
@@ -85,7 +90,7 @@ impl KafkaSession {
 impl Session for KafkaSession {
     fn on_bytes(&mut self, input: &[u8], cx: &mut Context<'_>) -> Flow {
         let (mut consumed, mut needed) = (0, 0);
-        while !self.paused() && !self.closed {
+        while !self.paused() && !self.is_over() {
             let largest = self.link.login.request_bytes_max(self.link.settings.request_bytes_max);
             match frame_size(&input[consumed..], largest) {
                 Err(_) => {
@@ -107,7 +112,7 @@ impl Session for KafkaSession {
             }
             self.choked = cx.out.ready_len() > OUTPUT_MAX;
         }
-        if self.closed {
+        if self.is_over() {
             consumed = input.len();
         }
         self.congested = cx.broker.congested();

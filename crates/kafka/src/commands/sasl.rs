@@ -11,54 +11,32 @@ use narumq_broker::User;
 use narumq_door::Context;
 
 /// `SaslHandshake`: the mechanism is chosen. In version 0 its tokens then come by themselves.
-///
-/// # Errors
-/// When the connection must be closed, which is answered before.
-pub(super) fn handshake(
-    link: &mut Link,
-    request: &SaslHandshakeRequest<'_>,
-    call: Call,
-    cx: &mut Context<'_>,
-) -> Result<(), DecodeError> {
+pub(super) fn handshake(link: &mut Link, request: &SaslHandshakeRequest<'_>, call: Call, cx: &mut Context<'_>) {
     if !link.login.offered {
         let error_code = ErrorCode::IllegalSaslState.code();
-        answer(call, &SaslHandshakeResponse { error_code, ..Default::default() }, cx);
-        return Ok(());
+        return answer(call, &SaslHandshakeResponse { error_code, ..Default::default() }, cx);
     }
     let chosen = Mechanism::named(request.mechanism);
     let code = if chosen.is_some() { ErrorCode::None } else { ErrorCode::UnsupportedSaslMechanism };
     let mechanisms = Mechanism::ALL.map(Mechanism::name).to_vec();
     answer(call, &SaslHandshakeResponse { error_code: code.code(), mechanisms }, cx);
-    let mechanism = chosen.ok_or(DecodeError::Api(ApiKey::SaslHandshake.key()))?;
+    let Some(mechanism) = chosen else { return link.login.fail(cx.turn.now) };
     let carrier = if call.version == 0 { Carrier::Bare } else { Carrier::Framed };
     let exchange = Exchange::new(mechanism, format!("{:032x}", link.unique()));
     link.login.begin(exchange, carrier, cx.turn.now);
-    Ok(())
 }
 
 /// `SaslAuthenticate`: one token.
-///
-/// # Errors
-/// When the connection must be closed, which is answered before.
-pub(super) fn authenticate(
-    link: &mut Link,
-    request: &SaslAuthenticateRequest<'_>,
-    call: Call,
-    cx: &mut Context<'_>,
-) -> Result<(), DecodeError> {
+pub(super) fn authenticate(link: &mut Link, request: &SaslAuthenticateRequest<'_>, call: Call, cx: &mut Context<'_>) {
     if !link.login.offered {
         let text = "SaslAuthenticate request received, but nobody can log in here";
-        refuse(ErrorCode::IllegalSaslState, text, call, cx);
-        return Ok(());
+        return refuse(ErrorCode::IllegalSaslState, text, call, cx);
     }
     match token(link, request.auth_bytes, cx) {
-        Ok(token) => {
-            answer(call, &SaslAuthenticateResponse { auth_bytes: &token, ..Default::default() }, cx);
-            Ok(())
-        }
-        Err((code, text)) => {
-            refuse(code, &text, call, cx);
-            Err(DecodeError::Api(ApiKey::SaslAuthenticate.key()))
+        Ok(token) => answer(call, &SaslAuthenticateResponse { auth_bytes: &token, ..Default::default() }, cx),
+        Err(text) => {
+            refuse(ErrorCode::SaslAuthenticationFailed, &text, call, cx);
+            link.login.fail(cx.turn.now);
         }
     }
 }
@@ -81,25 +59,17 @@ pub(crate) fn bare_token(link: &mut Link, bytes: &[u8], cx: &mut Context<'_>) ->
     Ok(())
 }
 
-/// Takes a token of the login that is under way, and gives the one that answers it.
-fn token(link: &mut Link, bytes: &[u8], cx: &mut Context<'_>) -> Result<Vec<u8>, (ErrorCode, String)> {
-    let Some(mut login) = link.login.under_way.take() else {
-        return Err((ErrorCode::IllegalSaslState, "SaslAuthenticate request received before SaslHandshake".into()));
-    };
+/// Takes a token of the login that is under way, and gives the one that answers it, or what the client is told.
+fn token(link: &mut Link, bytes: &[u8], cx: &mut Context<'_>) -> Result<Vec<u8>, String> {
+    let mut login = link.login.under_way.take().ok_or("SaslAuthenticate request received before SaslHandshake")?;
     let around = Surroundings { broker: cx.broker, loopback: link.is_loopback() };
     match login.exchange.token(bytes, around) {
         Ok(Next::Challenge(token)) => {
             link.login.under_way = Some(login);
             Ok(token)
         }
-        Ok(Next::Done(user, token)) => match admit(link, user, cx) {
-            Ok(()) => Ok(token),
-            Err(text) => Err((ErrorCode::SaslAuthenticationFailed, text)),
-        },
-        Err(failure) => {
-            let text = explain(&failure, login.exchange.mechanism(), &link.login);
-            Err((ErrorCode::SaslAuthenticationFailed, text))
-        }
+        Ok(Next::Done(user, token)) => admit(link, user, cx).map(|()| token),
+        Err(failure) => Err(explain(&failure, login.exchange.mechanism(), &link.login)),
     }
 }
 

@@ -84,8 +84,12 @@ pub(crate) static BROKER: [BrokerSetting; 62] = [
     row("compression.lz4.level", Kind::Int, "9", TOPIC),
     row("compression.type", Kind::Text, "producer", TOPIC),
     row("compression.zstd.level", Kind::Int, "3", TOPIC),
-    row("connection.failed.authentication.delay.ms", Kind::Int, "100", "Failed logins are answered at once.")
-        .is(|_, _| "0".into()),
+    row(
+        "connection.failed.authentication.delay.ms",
+        Kind::Int,
+        "100",
+        "How long a connection is kept after a failed login has been answered, which is at once.",
+    ),
     row("connections.max.idle.ms", Kind::Long, "600000", "Idle connections are not closed: they cost next to nothing.")
         .is(|_, _| NEVER.into()),
     row("connections.max.reauth.ms", Kind::Long, "0", "A login lasts as long as its connection."),
