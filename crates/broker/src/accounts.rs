@@ -5,12 +5,14 @@ use crate::topology::Vhost;
 use crate::turn::Turn;
 use crate::users::credentials::Credentials;
 use crate::users::{Account, UserError};
-use crate::{AuthenticateError, Broker, ScramKeys, User};
+use crate::{AuthenticateError, Broker, User};
 use narumq_log::Kind;
 use narumq_model::limits::NAME_BYTES_MAX;
 use narumq_model::{Lsn, Name};
 use std::fmt;
 use std::sync::PoisonError;
+
+pub use crate::users::scram::{ScramHash, ScramKeys};
 
 /// How a user proves who it is.
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ mod topology;
 mod turn;
 mod users;
 
-pub use accounts::{AccountError, Secret};
+pub use accounts::{AccountError, ScramHash, ScramKeys, Secret};
 pub use counts::Counts;
 pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;
@@ -57,7 +57,6 @@ pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, Part
 pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;
-pub use users::scram::{ScramHash, ScramKeys};
 
 use crate::core::{Core, lock};
 use crate::queue::Queue;

@@ -194,11 +194,6 @@ impl Stage {
         Some(Answer { correlation, version, content })
     }
 
-    /// All that has come to a client and was not read yet.
-    pub fn heard_bytes(&mut self, peer: usize) -> Vec<u8> {
-        std::mem::take(&mut self.peers[peer].seen)
-    }
-
     /// Whether the door wants to close the connection.
     pub fn is_closed(&self, peer: usize) -> bool {
         self.peers[peer].out.is_closing()
