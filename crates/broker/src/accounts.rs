@@ -3,20 +3,24 @@
 use crate::catalog::Record;
 use crate::topology::Vhost;
 use crate::turn::Turn;
+use crate::users::credentials::Credentials;
 use crate::users::{Account, UserError};
-use crate::{Broker, User};
+use crate::{AuthenticateError, Broker, User};
 use narumq_log::Kind;
 use narumq_model::limits::NAME_BYTES_MAX;
 use narumq_model::{Lsn, Name};
 use std::fmt;
 use std::sync::PoisonError;
 
+pub use crate::users::scram::{ScramHash, ScramKeys};
+
 /// How a user proves who it is.
 #[derive(Clone, Debug)]
 pub enum Secret<'a> {
-    /// A password and the salt of its hash; the empty one is none.
-    Password(&'a [u8], [u8; 4]),
-    /// A salted hash: 4 bytes of salt, then SHA-256 of salt and password. Empty: no password.
+    /// A password, and random bytes that salt what is kept of it; the empty one is none.
+    Password(&'a [u8], [u8; 16]),
+    /// A salted hash: 4 bytes of salt, then SHA-256 of salt and password. Empty: no password. It lets nobody in by SCRAM,
+    /// whose keys are made from the password itself.
     Hash(&'a [u8]),
 }
 
@@ -39,14 +43,19 @@ impl Broker {
         tags: Vec<Name>,
         turn: &mut Turn,
     ) -> Result<Lsn, AccountError> {
+        // Before the locks: this takes some milliseconds.
+        let credentials = match secret {
+            Secret::Password(password, salt) => Credentials::of(password, *salt),
+            Secret::Hash(_) => None,
+        };
         let _catalog = self.catalog_lock();
         let mut users = self.users.write().unwrap_or_else(PoisonError::into_inner);
         let account = match secret {
-            Secret::Password(password, salt) if users.get(name).is_some() => {
-                users.set_password(name, password, *salt).map_err(AccountError)?;
+            Secret::Password(..) if users.get(name).is_some() => {
+                users.set_password(name, credentials).map_err(AccountError)?;
                 users.set_tags(name, tags).map_err(AccountError)?.clone()
             }
-            Secret::Password(password, salt) => users.add(name, password, tags, *salt).map_err(AccountError)?.clone(),
+            Secret::Password(..) => users.add(name, credentials, tags).map_err(AccountError)?.clone(),
             Secret::Hash(hash) => {
                 let mut account = Account::from_hash(name, hash, tags).map_err(AccountError)?;
                 account.set_loopback_only(users.get(name).is_some_and(Account::loopback_only));
@@ -74,6 +83,19 @@ impl Broker {
     pub fn user_hash(&self, name: &str) -> Option<Vec<u8>> {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
         users.get(name).and_then(|a| a.hash().map(|h| h.to_vec()))
+    }
+
+    /// What checks that a client knows a user's password without being told it; `None` if there is no such user, it has no
+    /// password, or only the hash of its password was ever known.
+    pub fn scram_keys(&self, name: &str) -> Option<ScramKeys> {
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+        users.get(name).and_then(|account| account.scram()).copied()
+    }
+
+    /// Lets in a user who has proven who it is by [`scram_keys`](Self::scram_keys). `loopback`: whether the connection
+    /// comes over loopback.
+    pub fn admit(&self, name: &str, loopback: bool) -> Result<User, AuthenticateError> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).admit(name, loopback)
     }
 
     /// Makes a vhost with its given exchanges. False if it was there. Names are 1 to 255 bytes.

@@ -36,7 +36,7 @@ mod topology;
 mod turn;
 mod users;
 
-pub use accounts::{AccountError, Secret};
+pub use accounts::{AccountError, ScramHash, ScramKeys, Secret};
 pub use counts::Counts;
 pub use declare::Declared;
 pub use declare::exchanges::ExchangeSpec;

@@ -1,28 +1,18 @@
-//! Users and their passwords: no I/O, the salt of a new password is an argument.
-//!
-//! A password is kept as a salted hash, compared in constant time:
-//!
-//! ```text
-//!  0            4                                      36
-//!  +------------+--------------------------------------+
-//!  | salt       | SHA-256(salt ++ password)            |
-//!  +------------+--------------------------------------+
-//! ```
+//! Users and what lets them in: no I/O, the salt of a new password is an argument.
 
+pub(crate) mod credentials;
+mod guest;
 pub(crate) mod layout;
+pub(crate) mod scram;
 #[cfg(test)]
 mod tests;
 
 use crate::{AuthenticateError, LoopbackOnly, User, WrongCredentials};
+use credentials::{Credentials, HASH_BYTES, PasswordHash, SALT_BYTES};
 use narumq_model::{Name, limits::NAME_BYTES_MAX};
-use sha2::{Digest, Sha256};
+use scram::ScramKeys;
 use std::collections::BTreeMap;
-use std::hint::black_box;
 
-/// Bytes of the salt of a password.
-pub(crate) const SALT_BYTES: usize = 4;
-/// Bytes of a password's salted hash, the salt included.
-pub(crate) const HASH_BYTES: usize = SALT_BYTES + 32;
 /// Most tags that one user may have.
 pub(crate) const TAGS_MAX: usize = 255;
 
@@ -56,37 +46,6 @@ impl std::fmt::Display for UserError {
     }
 }
 
-/// A salted hash. Its bytes are kept out of every log line.
-#[derive(Clone, Copy)]
-struct PasswordHash([u8; HASH_BYTES]);
-
-impl PasswordHash {
-    fn of(salt: [u8; SALT_BYTES], password: &[u8]) -> Self {
-        let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
-        let mut hash = [0; HASH_BYTES];
-        hash[..SALT_BYTES].copy_from_slice(&salt);
-        hash[SALT_BYTES..].copy_from_slice(&digest);
-        Self(hash)
-    }
-
-    fn salt(&self) -> [u8; SALT_BYTES] {
-        let [a, b, c, d, ..] = self.0;
-        [a, b, c, d]
-    }
-
-    /// Takes the same time wherever the first difference is, so that the time tells nothing of the hash.
-    fn equals(&self, other: &Self) -> bool {
-        let pairs = self.0.iter().zip(&other.0);
-        black_box(pairs.fold(0, |difference, (a, b)| black_box(difference | (a ^ b)))) == 0
-    }
-}
-
-impl std::fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PasswordHash(..)")
-    }
-}
-
 /// A user as the catalog keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
@@ -94,29 +53,30 @@ pub(crate) struct Account {
     tags: Vec<Name>,
     loopback_only: bool,
     /// None: no password lets this user in.
-    password: Option<PasswordHash>,
+    credentials: Option<Credentials>,
 }
 
 impl Account {
-    /// A user with a password. The empty password is none: nobody comes in with it.
-    pub(crate) fn new(name: &str, password: &[u8], tags: Vec<Name>, salt: [u8; SALT_BYTES]) -> Result<Self, UserError> {
-        let mut account = Self::from_hash(name, &[], tags)?;
-        account.set_password(password, salt);
-        Ok(account)
+    /// A user with a password.
+    pub(crate) fn new(name: &str, credentials: Option<Credentials>, tags: Vec<Name>) -> Result<Self, UserError> {
+        Ok(Self { credentials, ..Self::from_hash(name, &[], tags)? })
     }
 
-    /// A user with a hash that was made elsewhere: `HASH_BYTES` bytes laid out as in the module's head, or none for a
+    /// A user with a hash that was made elsewhere: `HASH_BYTES` bytes laid out as in `credentials`, or none for a
     /// user that no password lets in.
     pub(crate) fn from_hash(name: &str, hash: &[u8], tags: Vec<Name>) -> Result<Self, UserError> {
         if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
             return Err(UserError::NameLength(name.len()));
         }
-        let password = match hash {
+        let credentials = match hash {
             [] => None,
-            _ => Some(PasswordHash(hash.try_into().map_err(|_| UserError::HashLength(hash.len()))?)),
+            _ => {
+                let hash = PasswordHash(hash.try_into().map_err(|_| UserError::HashLength(hash.len()))?);
+                Some(Credentials { hash, scram: None })
+            }
         };
         check_tags(&tags)?;
-        Ok(Self { name: name.into(), tags, loopback_only: false, password })
+        Ok(Self { name: name.into(), tags, loopback_only: false, credentials })
     }
 
     /// The user's name, 1 to `NAME_BYTES_MAX` bytes.
@@ -141,11 +101,20 @@ impl Account {
 
     /// The salted hash for an export; None if no password lets the user in.
     pub(crate) fn hash(&self) -> Option<&[u8; HASH_BYTES]> {
-        self.password.as_ref().map(|hash| &hash.0)
+        self.credentials.as_ref().map(|credentials| &credentials.hash.0)
     }
 
-    fn set_password(&mut self, password: &[u8], salt: [u8; SALT_BYTES]) {
-        self.password = (!password.is_empty()).then(|| PasswordHash::of(salt, password));
+    /// What checks a proof of the password; None if there is none, or only its hash was ever known.
+    pub(crate) fn scram(&self) -> Option<&ScramKeys> {
+        self.credentials.as_ref()?.scram.as_ref()
+    }
+
+    /// Lets the user in who has proven who it is. `loopback`: whether the connection comes over loopback.
+    fn admit(&self, loopback: bool) -> Result<User, AuthenticateError> {
+        if self.loopback_only && !loopback {
+            return Err(LoopbackOnly { user: self.name.clone() }.into());
+        }
+        Ok(User { name: self.name.clone(), tags: self.tags.clone() })
     }
 }
 
@@ -171,7 +140,7 @@ impl Users {
             name: guest.clone(),
             tags: vec!["administrator".into()],
             loopback_only: true,
-            password: Some(PasswordHash::of(salt, b"guest")),
+            credentials: Some(Credentials::of_guest(salt)),
         };
         Self(BTreeMap::from([(guest, account)]))
     }
@@ -180,14 +149,13 @@ impl Users {
     pub(crate) fn add(
         &mut self,
         name: &str,
-        password: &[u8],
+        credentials: Option<Credentials>,
         tags: Vec<Name>,
-        salt: [u8; SALT_BYTES],
     ) -> Result<&Account, UserError> {
         if self.0.contains_key(name) {
             return Err(UserError::Exists);
         }
-        let account = Account::new(name, password, tags, salt)?;
+        let account = Account::new(name, credentials, tags)?;
         Ok(self.0.entry(account.name.clone()).or_insert(account))
     }
 
@@ -196,15 +164,10 @@ impl Users {
         self.0.insert(account.name.clone(), account)
     }
 
-    /// Gives a user another password; the empty one is none.
-    pub(crate) fn set_password(
-        &mut self,
-        name: &str,
-        password: &[u8],
-        salt: [u8; SALT_BYTES],
-    ) -> Result<&Account, UserError> {
+    /// Gives a user another password, or none.
+    pub(crate) fn set_password(&mut self, name: &str, credentials: Option<Credentials>) -> Result<&Account, UserError> {
         let account = self.0.get_mut(name).ok_or(UserError::Unknown)?;
-        account.set_password(password, salt);
+        account.credentials = credentials;
         Ok(account)
     }
 
@@ -233,7 +196,7 @@ impl Users {
 
     /// Whether this is the password of this user. The same work is done where there is no such user or no password.
     pub(crate) fn verify(&self, name: &str, password: &[u8]) -> bool {
-        let kept = self.0.get(name).and_then(|account| account.password);
+        let kept = self.0.get(name).and_then(|account| account.credentials).map(|credentials| credentials.hash);
         let expected = kept.unwrap_or(PasswordHash([0; HASH_BYTES]));
         let equal = expected.equals(&PasswordHash::of(expected.salt(), password));
         equal && kept.is_some() && !password.is_empty()
@@ -245,10 +208,15 @@ impl Users {
         let verified = self.verify(name, password);
         match self.0.get(name).filter(|_| verified) {
             None => Err(WrongCredentials { user: name.into() }.into()),
-            Some(account) if account.loopback_only && !loopback => {
-                Err(LoopbackOnly { user: account.name.clone() }.into())
-            }
-            Some(account) => Ok(User { name: account.name.clone(), tags: account.tags.clone() }),
+            Some(account) => account.admit(loopback),
+        }
+    }
+
+    /// Lets a user in who has proven who it is by other means than [`authenticate`](Self::authenticate).
+    pub(crate) fn admit(&self, name: &str, loopback: bool) -> Result<User, AuthenticateError> {
+        match self.0.get(name) {
+            None => Err(WrongCredentials { user: name.into() }.into()),
+            Some(account) => account.admit(loopback),
         }
     }
 }

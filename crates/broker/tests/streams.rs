@@ -224,10 +224,7 @@ fn a_batch_that_cannot_be_read_is_passed_over_and_told_of_once() {
     }
     assert_eq!(rig.broker.counts_since_start().batches_broken, 1);
     let warnings = warnings.lock().expect("one thread");
-    assert!(
-        warnings.len() == 1 && warnings[0].contains("topic t, partition 0: the batch at offset 1"),
-        "{warnings:?}"
-    );
+    assert!(warnings.len() == 1 && warnings[0].contains("topic t, partition 0: the batch at offset 1"), "{warnings:?}");
 }
 
 #[test]

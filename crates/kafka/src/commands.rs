@@ -10,6 +10,7 @@ pub(crate) mod groups;
 mod metadata;
 pub(crate) mod offsets;
 mod produce;
+pub(crate) mod sasl;
 mod topics;
 
 use crate::codec::{ApiKey, DecodeError, Reader, Request, RequestHeader};
@@ -49,6 +50,9 @@ pub(crate) fn run(
         }
         Err(error) => return Err(error),
     };
+    if !link.login.allows(api) {
+        return Err(DecodeError::Api(header.api_key));
+    }
     if link.vhost.is_none() {
         link.vhost = cx.broker.default_vhost();
     }
@@ -56,6 +60,8 @@ pub(crate) fn run(
     let waits = |waiting: Option<Waiting>| Ok(waiting.map(Parked::Group));
     match Request::read(api, call.version, reader)? {
         Request::ApiVersions(request) => cluster::api_versions(&request, call, cx),
+        Request::SaslHandshake(request) => sasl::handshake(link, &request, call, cx),
+        Request::SaslAuthenticate(request) => sasl::authenticate(link, &request, call, cx),
         Request::Metadata(request) => metadata::metadata(link, &request, call, cx),
         Request::Produce(request) => produce::produce(link, &request, call, cx),
         Request::Fetch(request) => return Ok(fetch::fetch(link, &request, call, cx).map(Parked::Fetch)),
@@ -86,7 +92,6 @@ pub(crate) fn run(
         Request::DescribeAcls(_) => cluster::describe_acls(call, cx),
         Request::DescribeTopicPartitions(request) => metadata::describe_partitions(link, &request, call, cx),
         Request::OffsetForLeaderEpoch(request) => epochs::epoch_ends(link, &request, call, cx),
-        _ => return Err(DecodeError::Api(header.api_key)),
     }
     Ok(None)
 }
@@ -106,6 +111,7 @@ pub(crate) const BUILT: &[ApiKey] = &[
     ApiKey::SyncGroup,
     ApiKey::DescribeGroups,
     ApiKey::ListGroups,
+    ApiKey::SaslHandshake,
     ApiKey::ApiVersions,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
@@ -118,6 +124,7 @@ pub(crate) const BUILT: &[ApiKey] = &[
     ApiKey::DescribeConfigs,
     ApiKey::AlterConfigs,
     ApiKey::DescribeLogDirs,
+    ApiKey::SaslAuthenticate,
     ApiKey::CreatePartitions,
     ApiKey::IncrementalAlterConfigs,
     ApiKey::DescribeCluster,

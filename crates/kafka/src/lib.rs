@@ -12,14 +12,16 @@ mod commands;
 mod dialect;
 mod error;
 mod link;
+mod login;
 mod mapping;
 pub mod records;
+mod sasl;
 mod session;
 mod settings;
 mod topics;
 
 pub use dialect::RecordBatches;
-pub use settings::{Advertised, Settings, cluster_id, stream_settings};
+pub use settings::{Advertised, Sasl, Settings, cluster_id, stream_settings};
 
 use narumq_door::{ConnInfo, Door, Session};
 use narumq_model::{FormatId, Time};
@@ -46,7 +48,7 @@ impl Door for Kafka {
         "kafka"
     }
 
-    fn open(&self, info: ConnInfo, _now: Time) -> Box<dyn Session> {
-        Box::new(session::KafkaSession::new(self.settings.clone(), info))
+    fn open(&self, info: ConnInfo, now: Time) -> Box<dyn Session> {
+        Box::new(session::KafkaSession::new(self.settings.clone(), info, now))
     }
 }

@@ -3,11 +3,12 @@
 use crate::Settings;
 use crate::codec::{Cut, Message, encode_response};
 use crate::commands::fetch::sessions::FetchSession;
+use crate::login::Login;
 use crate::topics::Topics;
 use bytes::Bytes;
 use narumq_broker::Vhost;
 use narumq_door::{ConnInfo, Context};
-use narumq_model::Lsn;
+use narumq_model::{Lsn, Time};
 use std::sync::Arc;
 
 /// The one lane of a connection: its answers leave in the order of its requests.
@@ -26,6 +27,7 @@ pub(crate) struct Call {
 pub(crate) struct Link {
     pub(crate) settings: Arc<Settings>,
     pub(crate) info: ConnInfo,
+    pub(crate) login: Login,
     pub(crate) vhost: Option<Vhost>,
     pub(crate) topics: Topics,
     /// Random numbers given so far.
@@ -36,8 +38,15 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo) -> Self {
-        Self { settings, info, vhost: None, topics: Topics::default(), given: 0, fetch_session: None, requests: 0 }
+    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo, now: Time) -> Self {
+        let login = Login::new(settings.sasl, comes_over_loopback(&info), now);
+        let topics = Topics::default();
+        Self { settings, info, login, vhost: None, topics, given: 0, fetch_session: None, requests: 0 }
+    }
+
+    /// Whether the client is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        comes_over_loopback(&self.info)
     }
 
     /// 128 bits that no one can guess, other ones each time.
@@ -57,9 +66,18 @@ impl Link {
     pub(crate) fn address(&self) -> (String, i32) {
         match &self.settings.advertised {
             Some(advertised) => (advertised.host.clone(), advertised.port.into()),
-            None => (self.info.local.ip().to_canonical().to_string(), self.info.local.port().into()),
+            None => self.dialled(),
         }
     }
+
+    /// What this client dialled: host and port.
+    pub(crate) fn dialled(&self) -> (String, i32) {
+        (self.info.local.ip().to_canonical().to_string(), self.info.local.port().into())
+    }
+}
+
+fn comes_over_loopback(info: &ConnInfo) -> bool {
+    info.peer.ip().to_canonical().is_loopback()
 }
 
 /// Answers a request.

@@ -28,9 +28,9 @@ pub(crate) struct KafkaSession {
 }
 
 impl KafkaSession {
-    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, info: ConnInfo, now: Time) -> Self {
         Self {
-            link: Link::new(settings, info),
+            link: Link::new(settings, info, now),
             parked: None,
             congested: false,
             choked: false,
@@ -44,8 +44,16 @@ impl KafkaSession {
         cx.out.close();
     }
 
-    /// One request. False if the connection is to be closed.
+    /// Whether nothing that comes is looked at any more.
+    fn is_over(&self) -> bool {
+        self.closed || self.link.login.has_failed()
+    }
+
+    /// One request, or a token of a login that has them come by themselves. False if the connection is to be closed.
     fn request(&mut self, content: &[u8], cx: &mut Context<'_>) -> bool {
+        if self.link.login.expects_bare() {
+            return commands::sasl::bare_token(&mut self.link, content, cx).is_ok();
+        }
         let mut reader = Reader::new(content);
         let Ok(header) = RequestHeader::read(&mut reader) else { return false };
         let call = Call { correlation: header.correlation_id, version: header.api_version };
@@ -82,8 +90,9 @@ impl KafkaSession {
 impl Session for KafkaSession {
     fn on_bytes(&mut self, input: &[u8], cx: &mut Context<'_>) -> Flow {
         let (mut consumed, mut needed) = (0, 0);
-        while !self.paused() && !self.closed {
-            match frame_size(&input[consumed..], self.link.settings.request_bytes_max) {
+        while !self.paused() && !self.is_over() {
+            let largest = self.link.login.request_bytes_max(self.link.settings.request_bytes_max);
+            match frame_size(&input[consumed..], largest) {
                 Err(_) => {
                     self.close(cx);
                     break;
@@ -103,7 +112,7 @@ impl Session for KafkaSession {
             }
             self.choked = cx.out.ready_len() > OUTPUT_MAX;
         }
-        if self.closed {
+        if self.is_over() {
             consumed = input.len();
         }
         self.congested = cx.broker.congested();
@@ -133,6 +142,9 @@ impl Session for KafkaSession {
 
     fn on_tick(&mut self, cx: &mut Context<'_>) {
         self.polled = cx.turn.now;
+        if self.link.login.deadline().is_some_and(|deadline| deadline <= cx.turn.now) {
+            self.close(cx);
+        }
         self.congested &= cx.broker.congested();
         self.try_parked(cx);
     }
@@ -143,7 +155,8 @@ impl Session for KafkaSession {
             _ => None,
         };
         let poll = self.congested.then(|| self.polled.plus(POLL_MS));
-        [parked, poll].into_iter().flatten().min()
+        let login = self.link.login.deadline().filter(|_| !self.closed);
+        [parked, poll, login].into_iter().flatten().min()
     }
 
     fn paused(&self) -> bool {

@@ -18,6 +18,20 @@ pub struct Advertised {
     pub port: u16,
 }
 
+/// Who has to log in. Whoever wants to may, unless it is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sasl {
+    /// Nobody, and nobody can.
+    Off,
+    /// Nobody.
+    Optional,
+    /// Who comes from another machine.
+    #[default]
+    RequiredFromAfar,
+    /// Everybody.
+    Required,
+}
+
 /// What this door offers its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -31,6 +45,8 @@ pub struct Settings {
     pub vhost: String,
     /// Where clients are told to come to; `None` = the address that each one dialled.
     pub advertised: Option<Advertised>,
+    /// Who has to log in.
+    pub sasl: Sasl,
     /// Topics are created when clients ask for their metadata.
     pub auto_create: bool,
     /// Topics that are to have more than one replica are refused, instead of created with one.
@@ -49,6 +65,7 @@ impl Default for Settings {
             log_dir: "log".into(),
             vhost: "/".into(),
             advertised: None,
+            sasl: Sasl::default(),
             auto_create: true,
             strict_replication: false,
             partitions: 1,

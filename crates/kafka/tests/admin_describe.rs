@@ -10,7 +10,7 @@ use narumq_broker::group::GroupSettings;
 use narumq_kafka::codec::messages::configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse, DescribeConfigsResult,
 };
-use narumq_kafka::{Advertised, Settings};
+use narumq_kafka::{Advertised, Sasl, Settings};
 use std::sync::Arc;
 
 fn resource<'a>((kind, name): (i8, &'a str), keys: Option<&[&'a str]>) -> DescribeConfigsResource<'a> {
@@ -133,6 +133,24 @@ fn the_broker_tells_what_tools_ask_for() {
         let synonyms: Vec<_> = told.configs[0].synonyms.iter().map(|s| (s.name, s.value.unwrap(), s.source)).collect();
         assert_eq!(synonyms, [("num.partitions", "4", 4), ("num.partitions", "1", 5)]);
     });
+}
+
+#[test]
+fn how_one_logs_in_and_where_one_is_is_told() {
+    let text = |value: &str| Some(value.to_owned());
+    let advertised = Some(Advertised { host: "broker.example".into(), port: 19_092 });
+    for (sasl, mechanisms, source, scheme) in
+        [(Sasl::Off, "", 4, "PLAINTEXT"), (Sasl::RequiredFromAfar, "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512", 4, "PLAINTEXT")]
+    {
+        let settings = Settings { sasl, advertised: advertised.clone(), ..Settings::default() };
+        let mut stage = Stage::with(settings, BrokerSettings::default());
+        let mut told = |name: &str| seen(&mut stage, (BROKER, "1"), name);
+        assert_eq!(told("sasl.enabled.mechanisms"), (text(mechanisms), source, true));
+        assert_eq!(told("sasl.server.max.receive.size"), (text("524288"), 5, true));
+        assert_eq!(told("connections.max.reauth.ms"), (text("0"), 5, true));
+        assert_eq!(told("advertised.listeners").0, text(&format!("{scheme}://broker.example:19092")));
+        assert_eq!(told("listeners").0, text(&format!("{scheme}://127.0.0.1:9092")));
+    }
 }
 
 #[test]

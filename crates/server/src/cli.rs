@@ -1,5 +1,7 @@
 //! The command line as it is typed: every option also by environment, none with a default, for the file comes later.
 
+mod kafka;
+
 use crate::config::address::Listening;
 use crate::config::size::Size;
 use crate::report::Level;
@@ -7,6 +9,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+
+pub(crate) use kafka::{KafkaArgs, KafkaSasl};
 
 const ADDRESSES: &str = "\
 An ADDR is ip:port; or a port alone (5672 or :5672), which means this machine only: 127.0.0.1
@@ -65,6 +69,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDR|off", env = "NARUMQ_KAFKA", hide_env_values = true, value_delimiter = ',')]
     #[arg(help_heading = "Doors")]
     pub(crate) kafka: Option<Vec<Listening>>,
+    #[command(flatten)]
+    pub(crate) kafka_door: KafkaArgs,
     /// SQS clients: this door is not built yet, it can only be off
     #[arg(long, value_name = "off", env = "NARUMQ_SQS", hide_env_values = true, help_heading = "Doors")]
     pub(crate) sqs: Option<Off>,

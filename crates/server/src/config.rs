@@ -3,6 +3,7 @@
 pub(crate) mod address;
 mod error;
 mod file;
+mod kafka;
 pub(crate) mod size;
 
 use crate::cli::{self, ServeArgs};
@@ -16,6 +17,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 pub(crate) use error::ConfigError;
+pub(crate) use kafka::KafkaConfig;
 
 const AMQP_PORT: u16 = 5672;
 const HTTP_PORT: u16 = 15672;
@@ -31,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) amqp: Vec<Address>,
     /// Where the Kafka protocol is spoken; empty = nowhere.
     pub(crate) kafka: Vec<Address>,
+    /// What else can be said of it.
+    pub(crate) kafka_door: KafkaConfig,
     /// Where management, health and metrics answer; empty = nowhere.
     pub(crate) http: Vec<Address>,
     /// What AMQP clients are told they speak to.
@@ -64,7 +68,8 @@ impl Config {
         Ok(config)
     }
 
-    fn merge(given: ServeArgs, file: File) -> Result<Self, ConfigError> {
+    fn merge(given: ServeArgs, mut file: File) -> Result<Self, ConfigError> {
+        let kafka_door = KafkaConfig::merge(given.kafka_door, &mut file);
         let durability = match given.durability.or(file.durability) {
             Some(cli::Durability::Os) => Durability::Os,
             Some(cli::Durability::Fsync) | None => Durability::Fsync,
@@ -77,6 +82,7 @@ impl Config {
             data_dir: given.data_dir.or(file.data_dir).unwrap_or_else(|| "narumq-data".into()),
             amqp: addresses("amqp", amqp, AMQP_PORT)?,
             kafka: addresses("kafka", kafka, KAFKA_PORT)?,
+            kafka_door,
             http: addresses("http", http, HTTP_PORT)?,
             identity: match given.amqp_product.or(file.amqp_product) {
                 Some(cli::AmqpProduct::Narumq) => Identity::Own,
@@ -107,6 +113,7 @@ impl Config {
         if !(1..=limits::GROUP_BYTES_MAX / 2).contains(&self.message_size_max) {
             return Err(ConfigError::MessageSizeMax(self.message_size_max));
         }
+        self.kafka_door.check()?;
         if self.amqp.is_empty() && self.kafka.is_empty() && self.http.is_empty() {
             return Err(ConfigError::NoDoor);
         }

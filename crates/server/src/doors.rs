@@ -1,8 +1,8 @@
 //! The doors: one function each, and where they listen.
 
 use crate::amqp_properties::AmqpProperties;
-use crate::config::Config;
 use crate::config::address::Address;
+use crate::config::{Config, KafkaConfig};
 use crate::directory::{Opened, ProcessDirectory};
 use crate::{startup, system};
 use narumq_broker::{Dialects, StreamForm};
@@ -38,7 +38,17 @@ fn amqp(config: &Config) -> Arc<dyn Door> {
 fn kafka(config: &Config, identity: u128) -> Arc<dyn Door> {
     let cluster_id = narumq_kafka::cluster_id(identity);
     let log_dir = config.data_dir.join("log").display().to_string();
-    let settings = narumq_kafka::Settings { cluster_id, log_dir, ..narumq_kafka::Settings::default() };
+    let KafkaConfig { advertised, sasl, auto_create, num_partitions, strict_replication } = config.kafka_door.clone();
+    let settings = narumq_kafka::Settings {
+        cluster_id,
+        log_dir,
+        advertised,
+        sasl,
+        auto_create,
+        partitions: num_partitions,
+        strict_replication,
+        ..narumq_kafka::Settings::default()
+    };
     Arc::new(narumq_kafka::Kafka::new(settings))
 }
 

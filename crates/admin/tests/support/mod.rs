@@ -33,7 +33,7 @@ pub fn broker() -> Arc<Broker> {
     let broker = Broker::in_memory(Settings { given_exchanges, ..Settings::default() }, options).expect("it opens");
     let mut turn = Turn::new(NOW, None);
     for (name, tags) in [("two", vec!["monitoring".into()]), ("none", Vec::new())] {
-        broker.put_user(name, &Secret::Password(b"x", [7; 4]), tags, &mut turn).expect("a good name");
+        broker.put_user(name, &Secret::Password(b"x", [7; 16]), tags, &mut turn).expect("a good name");
     }
     broker
 }
@@ -41,7 +41,7 @@ pub fn broker() -> Arc<Broker> {
 /// Brings what was appended to the disk, and waits until it is there.
 pub fn sync(broker: &Broker) {
     let mut turn = Turn::new(NOW, None);
-    let lsn = broker.put_user("none", &Secret::Password(b"x", [7; 4]), Vec::new(), &mut turn).expect("a good name");
+    let lsn = broker.put_user("none", &Secret::Password(b"x", [7; 16]), Vec::new(), &mut turn).expect("a good name");
     turn.want_sync(lsn);
     broker.end_turn(&mut turn);
     while broker.durable() < lsn {

@@ -8,11 +8,17 @@
 //!  +--------+--------+--------+--------+--------+--------+--------+--------+--------+----
 //!  flags: bit 0 = loopback only; the others are 0. Names and tags are UTF-8. h = 0: no password.
 //! ```
+//!
+//! Layout 2 is the same with the 212 bytes of the SCRAM keys (see `scram`) behind the tags; h is 36. A user without such
+//! keys has layout 1.
 
-use super::{Account, HASH_BYTES, PasswordHash, TAGS_MAX};
+use super::credentials::{Credentials, HASH_BYTES, PasswordHash};
+use super::scram::{SCRAM_BYTES, ScramKeys};
+use super::{Account, TAGS_MAX};
 use narumq_model::{Name, limits::NAME_BYTES_MAX};
 
 const LAYOUT: u8 = 1;
+const LAYOUT_WITH_SCRAM: u8 = 2;
 const LOOPBACK_ONLY: u8 = 1;
 const _: () = assert!(NAME_BYTES_MAX <= 255 && TAGS_MAX <= 255 && HASH_BYTES <= 255, "lengths are one byte each");
 
@@ -38,26 +44,30 @@ pub(crate) enum DecodeUserError {
 impl Account {
     /// Appends the user's bytes.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.extend([LAYOUT, u8::from(self.loopback_only) * LOOPBACK_ONLY]);
+        let layout = if self.scram().is_some() { LAYOUT_WITH_SCRAM } else { LAYOUT };
+        out.extend([layout, u8::from(self.loopback_only) * LOOPBACK_ONLY]);
         put(out, self.name.as_bytes());
-        put(out, self.password.as_ref().map_or(&[], |hash| &hash.0));
+        put(out, self.hash().map_or(&[], |hash| &hash[..]));
         out.push(self.tags.len() as u8); // at most TAGS_MAX
         self.tags.iter().for_each(|tag| put(out, tag.as_bytes()));
+        out.extend(self.scram().iter().flat_map(|keys| keys.to_bytes()));
     }
 
     /// Reads a user that takes up all of `bytes`.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeUserError> {
         let mut rest = bytes;
-        match byte(&mut rest)? {
-            LAYOUT => {}
+        let with_scram = match byte(&mut rest)? {
+            LAYOUT => false,
+            LAYOUT_WITH_SCRAM => true,
             other => return Err(DecodeUserError::Layout(other)),
-        }
+        };
         let loopback_only = match byte(&mut rest)? {
             flags if flags & !LOOPBACK_ONLY == 0 => flags == LOOPBACK_ONLY,
             flags => return Err(DecodeUserError::Flags(flags)),
         };
         let name = text(&mut rest)?;
-        let password = match counted(&mut rest)? {
+        let hash = match counted(&mut rest)? {
+            [] if with_scram => return Err(DecodeUserError::HashLength(0)),
             [] => None,
             hash => match hash.try_into() {
                 Ok(hash) => Some(PasswordHash(hash)),
@@ -70,8 +80,16 @@ impl Account {
             return Err(DecodeUserError::Truncated);
         }
         let tags = (0..count).map(|_| text(&mut rest)).collect::<Result<_, _>>()?;
+        let scram = if with_scram {
+            let (keys, behind) = rest.split_first_chunk::<SCRAM_BYTES>().ok_or(DecodeUserError::Truncated)?;
+            rest = behind;
+            Some(ScramKeys::from_bytes(keys))
+        } else {
+            None
+        };
+        let credentials = hash.map(|hash| Credentials { hash, scram });
         match rest.len() {
-            0 => Ok(Self { name, tags, loopback_only, password }),
+            0 => Ok(Self { name, tags, loopback_only, credentials }),
             more => Err(DecodeUserError::Trailing(more)),
         }
     }

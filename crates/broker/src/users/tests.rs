@@ -1,7 +1,9 @@
 //! Passwords, bounds, and the bytes of a user: known ones, cut ones and changed ones.
 
+use super::credentials::{Credentials, HASH_BYTES, PasswordHash};
 use super::layout::DecodeUserError;
-use super::{Account, HASH_BYTES, PasswordHash, UserError, Users};
+use super::scram::SCRAM_BYTES;
+use super::{Account, UserError, Users};
 use crate::AuthenticateError;
 use narumq_model::Name;
 
@@ -13,6 +15,11 @@ const FOREIGN_HASH: [u8; HASH_BYTES] = [
 
 fn tags(names: &[&str]) -> Vec<Name> {
     names.iter().map(|&name| name.into()).collect()
+}
+
+/// What is kept of a password of which only the hash is of interest here.
+fn hashed(password: &[u8], salt: [u8; 4]) -> Option<Credentials> {
+    Some(Credentials { hash: PasswordHash::of(salt, password), scram: None })
 }
 
 fn encoded(account: &Account) -> Vec<u8> {
@@ -27,15 +34,15 @@ fn a_foreign_hash_and_ours_are_the_same() {
     users.put(Account::from_hash("alice", &FOREIGN_HASH, tags(&["monitoring"])).unwrap());
     assert!(users.verify("alice", "s3cr€t".as_bytes()));
     let [a, b, c, d, ..] = FOREIGN_HASH;
-    let account = users.add("bob", "s3cr€t".as_bytes(), Vec::new(), [a, b, c, d]).unwrap();
+    let account = users.add("bob", hashed("s3cr€t".as_bytes(), [a, b, c, d]), Vec::new()).unwrap();
     assert_eq!(account.hash(), Some(&FOREIGN_HASH));
 }
 
 #[test]
 fn only_the_password_of_the_user_lets_in() {
     let mut users = Users::default();
-    users.add("alice", b"right", Vec::new(), *b"salt").unwrap();
-    users.add("bob", b"other", Vec::new(), *b"salt").unwrap();
+    users.add("alice", hashed(b"right", *b"salt"), Vec::new()).unwrap();
+    users.add("bob", hashed(b"other", *b"salt"), Vec::new()).unwrap();
     assert!(users.verify("alice", b"right"));
     for (name, password) in [
         ("alice", &b"wrong"[..]),
@@ -50,7 +57,7 @@ fn only_the_password_of_the_user_lets_in() {
     ] {
         assert!(!users.verify(name, password), "{name:?} {password:?}");
     }
-    users.set_password("alice", b"new", *b"SALT").unwrap();
+    users.set_password("alice", hashed(b"new", *b"SALT")).unwrap();
     assert!(users.verify("alice", b"new") && !users.verify("alice", b"right"));
     assert_eq!(users.remove("alice").map(|account| account.name().clone()), Some("alice".into()));
     assert!(!users.verify("alice", b"new") && users.remove("alice").is_none());
@@ -59,7 +66,7 @@ fn only_the_password_of_the_user_lets_in() {
 #[test]
 fn without_a_password_nobody_comes_in() {
     let mut users = Users::default();
-    users.add("blank", b"", Vec::new(), *b"salt").unwrap();
+    users.add("blank", Credentials::of(b"", [7; 16]), Vec::new()).unwrap();
     users.put(Account::from_hash("none", &[], Vec::new()).unwrap());
     // Even the hash of the empty password, made elsewhere, is no way in.
     users.put(Account::from_hash("empty", &PasswordHash::of(*b"salt", b"").0, Vec::new()).unwrap());
@@ -106,7 +113,7 @@ fn guest_comes_over_loopback_only() {
 fn names_and_tags_are_bounded() {
     let long = "n".repeat(255);
     let mut users = Users::default();
-    let mut add = |name: &str, tags: Vec<Name>| users.add(name, b"p", tags, [0; 4]).map(|_| ());
+    let mut add = |name: &str, tags: Vec<Name>| users.add(name, hashed(b"p", [0; 4]), tags).map(|_| ());
     assert_eq!(add("", Vec::new()), Err(UserError::NameLength(0)));
     assert_eq!(add(&(long.clone() + "n"), Vec::new()), Err(UserError::NameLength(256)));
     assert_eq!(add("a", tags(&["t", ""])), Err(UserError::TagLength(0)));
@@ -114,7 +121,7 @@ fn names_and_tags_are_bounded() {
     assert_eq!(add(&long, vec![long.as_str().into(); 255]), Ok(()));
     assert_eq!(add(&long, Vec::new()), Err(UserError::Exists));
     assert_eq!(users.set_tags("a", Vec::new()).map(|_| ()), Err(UserError::Unknown));
-    assert_eq!(users.set_password("a", b"p", [0; 4]).map(|_| ()), Err(UserError::Unknown));
+    assert_eq!(users.set_password("a", None).map(|_| ()), Err(UserError::Unknown));
     assert_eq!(users.set_tags(&long, vec!["".into()]).map(|_| ()), Err(UserError::TagLength(0)));
     let largest = users.get(&long).unwrap();
     assert_eq!(encoded(&Account::decode(&encoded(largest)).unwrap()), encoded(largest));
@@ -164,6 +171,7 @@ fn cut_or_changed_bytes_are_refused_or_another_user() {
             }
         }
     }
+    // The layout is never the other one: keys would have to follow.
     // The flag, 36 bytes of hash, and 127 other ASCII characters for each of the name's and tags' five bytes.
     assert_eq!(accepted, 1 + 36 * 255 + 5 * 127);
 }
@@ -171,7 +179,8 @@ fn cut_or_changed_bytes_are_refused_or_another_user() {
 #[test]
 fn decoding_says_what_is_wrong() {
     for (bytes, error) in [
-        (&[2u8, 0, 1, b'b', 0, 0][..], DecodeUserError::Layout(2)),
+        (&[3u8, 0, 1, b'b', 0, 0][..], DecodeUserError::Layout(3)),
+        (&[2, 0, 1, b'b', 0, 0], DecodeUserError::HashLength(0)),
         (&[1, 2, 1, b'b', 0, 0], DecodeUserError::Flags(2)),
         (&[1, 0, 0, 0, 0], DecodeUserError::Empty),
         (&[1, 0, 1, 0xff, 0, 0], DecodeUserError::Text),
@@ -182,4 +191,27 @@ fn decoding_says_what_is_wrong() {
     ] {
         assert_eq!(Account::decode(bytes).map(|_| ()), Err(error), "{bytes:?}");
     }
+}
+
+#[test]
+fn keys_follow_the_tags_and_go_with_the_password() {
+    let mut users = Users::default();
+    let alice = users.add("al", Credentials::of(b"pencil", [7; 16]), tags(&["x"])).unwrap().clone();
+    let bytes = encoded(&alice);
+    let hash = alice.hash().unwrap();
+    assert_eq!(&bytes[..6], &[2, 0, 2, b'a', b'l', 36]);
+    assert_eq!((&bytes[6..42], &bytes[42..45]), (&hash[..], &[1, 1, b'x'][..]));
+    assert_eq!((bytes.len(), &bytes[45..61], &hash[..4]), (45 + SCRAM_BYTES, &[7; 16][..], &[7; 4][..]));
+    let read = Account::decode(&bytes).unwrap();
+    assert_eq!(encoded(&read), bytes);
+    assert_eq!(read.scram().map(|keys| keys.salt().to_vec()), Some(vec![7; 16]));
+    for end in 0..bytes.len() {
+        assert_eq!(Account::decode(&bytes[..end]).map(|_| ()), Err(DecodeUserError::Truncated), "{end} bytes");
+    }
+    // Keys of a password that is no longer the user's let nobody in.
+    users.set_password("al", hashed(b"new", *b"salt")).unwrap();
+    assert!(users.get("al").unwrap().scram().is_none());
+    users.set_password("al", None).unwrap();
+    assert!(users.get("al").unwrap().scram().is_none() && users.get("al").unwrap().hash().is_none());
+    assert!(Users::with_guest([0; 4]).get("guest").unwrap().scram().is_some());
 }

@@ -3,6 +3,8 @@
 use super::Settings;
 use super::value::Kind;
 use crate::link::Link;
+use crate::login::LOGIN_BYTES_MAX;
+use crate::sasl::Mechanism;
 use narumq_broker::Broker;
 
 /// One setting.
@@ -43,10 +45,24 @@ pub(super) fn find(name: &str) -> Option<&'static BrokerSetting> {
     BROKER.binary_search_by(|row| row.name.cmp(name)).ok().map(|at| &BROKER[at])
 }
 
-fn address(link: &Link, _: &Broker) -> String {
-    let (host, port) = link.address();
+fn advertised(link: &Link, _: &Broker) -> String {
+    listener(link, link.address())
+}
+
+fn listening(link: &Link, _: &Broker) -> String {
+    listener(link, link.dialled())
+}
+
+/// A listener as clients write it down. Who need not log in is told of one without login.
+fn listener(link: &Link, (host, port): (String, i32)) -> String {
+    let protocol = if link.login.required { "SASL_PLAINTEXT" } else { "PLAINTEXT" };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    format!("PLAINTEXT://{host}:{port}")
+    format!("{protocol}://{host}:{port}")
+}
+
+fn mechanisms(link: &Link, _: &Broker) -> String {
+    let offered = if link.login.offered { &Mechanism::ALL[..] } else { &[] };
+    offered.iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(",")
 }
 
 fn settings(link: &Link) -> &Settings {
@@ -58,8 +74,8 @@ const MOST: &str = "2147483647";
 const TOPIC: &str = "The default of the topic setting of the same meaning.";
 
 /// All settings, ascending by name.
-pub(crate) static BROKER: [BrokerSetting; 58] = [
-    row("advertised.listeners", Kind::Text, "", "Where clients are told to come to.").given().is(address),
+pub(crate) static BROKER: [BrokerSetting; 62] = [
+    row("advertised.listeners", Kind::Text, "", "Where clients are told to come to.").given().is(advertised),
     row("auto.create.topics.enable", Kind::Boolean, "true", "Topics are created when their metadata is asked for.")
         .is(|link, _| settings(link).auto_create.to_string()),
     row("broker.id", Kind::Int, "-1", "The number of this broker.").is(|link, _| settings(link).node_id.to_string()),
@@ -68,8 +84,15 @@ pub(crate) static BROKER: [BrokerSetting; 58] = [
     row("compression.lz4.level", Kind::Int, "9", TOPIC),
     row("compression.type", Kind::Text, "producer", TOPIC),
     row("compression.zstd.level", Kind::Int, "3", TOPIC),
+    row(
+        "connection.failed.authentication.delay.ms",
+        Kind::Int,
+        "100",
+        "How long a connection is kept after a failed login has been answered, which is at once.",
+    ),
     row("connections.max.idle.ms", Kind::Long, "600000", "Idle connections are not closed: they cost next to nothing.")
         .is(|_, _| NEVER.into()),
+    row("connections.max.reauth.ms", Kind::Long, "0", "A login lasts as long as its connection."),
     row("default.replication.factor", Kind::Int, "1", "Replicas of topics that are created without a number."),
     row("delete.topic.enable", Kind::Boolean, "true", "Topics can be deleted."),
     row(
@@ -89,7 +112,7 @@ pub(crate) static BROKER: [BrokerSetting; 58] = [
         .given()
         .is(|_, _| "4.2".into()),
     row("listeners", Kind::Text, "PLAINTEXT://:9092", "Where this broker listens, as this connection sees it.")
-        .is(address),
+        .is(listening),
     row("log.cleaner.delete.retention.ms", Kind::Long, "86400000", TOPIC),
     row("log.cleaner.enable", Kind::Boolean, "true", "Topics can be compacted."),
     row("log.cleaner.max.compaction.lag.ms", Kind::Long, NEVER, TOPIC),
@@ -135,6 +158,9 @@ pub(crate) static BROKER: [BrokerSetting; 58] = [
         .is(|_, _| "broker,controller".into()),
     row("producer.id.expiration.ms", Kind::Int, "86400000", "A producer that is silent for so long is forgotten."),
     row("replica.fetch.max.bytes", Kind::Int, "1048576", "Nothing is replicated."),
+    row("sasl.enabled.mechanisms", Kind::List, "GSSAPI", "How clients may log in.").is(mechanisms),
+    row("sasl.server.max.receive.size", Kind::Int, "524288", "The largest request of a login, in bytes.")
+        .is(|_, _| LOGIN_BYTES_MAX.to_string()),
     row("security.inter.broker.protocol", Kind::Text, "PLAINTEXT", "There is one broker."),
     row("socket.request.max.bytes", Kind::Int, "104857600", "The largest request, in bytes.")
         .is(|link, _| settings(link).request_bytes_max.to_string()),

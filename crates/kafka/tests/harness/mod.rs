@@ -7,9 +7,10 @@ pub mod conversation;
 pub mod faults;
 pub mod group;
 pub mod records;
+pub mod sasl;
 mod waits;
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use narumq_broker::{Broker, Dialects, LogOptions, OpenError, Settings as BrokerSettings, Turn, Wake};
 use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
 use narumq_kafka::codec::{
@@ -116,8 +117,13 @@ impl Stage {
 
     /// One more client, by its index. The first one is there from the beginning, as 0.
     pub fn connect(&mut self) -> usize {
+        self.connect_from(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// One more client, on the machine of this address.
+    pub fn connect_from(&mut self, machine: IpAddr) -> usize {
         let index = self.peers.len();
-        let peer = self.open_peer(index, 1);
+        let peer = self.open_peer(machine, index, 1);
         self.peers.push(peer);
         index
     }
@@ -125,14 +131,14 @@ impl Stage {
     /// Another client in the place of one that has gone.
     pub fn meet(&mut self, index: usize) -> usize {
         let generation = self.peers[index].id.generation + 1;
-        self.peers[index] = self.open_peer(index, generation);
+        self.peers[index] = self.open_peer(Ipv4Addr::LOCALHOST.into(), index, generation);
         index
     }
 
-    fn open_peer(&self, index: usize, generation: u32) -> Peer {
+    fn open_peer(&self, machine: IpAddr, index: usize, generation: u32) -> Peer {
         let id = SessionId { worker: 0, index: index as u32, generation };
-        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let (peer, local) = (address(50_000 + index as u16), address(9092));
+        let peer = SocketAddr::from((machine, 50_000 + index as u16));
+        let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
         // Far from those of others: a connection makes its ids of what follows.
         let seed =
             (u128::from(self.broker.leader_epoch()) << 96) + (u128::from(generation) << 64) + ((index as u128) << 32);

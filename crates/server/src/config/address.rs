@@ -88,6 +88,44 @@ impl TryFrom<Written> for Listening {
     }
 }
 
+/// Where clients are told to go: a name or address of this machine as others know it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct HostPort {
+    /// A name, or an address without brackets.
+    pub(crate) host: String,
+    /// The port; never 0.
+    pub(crate) port: u16,
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "expected host:port as broker.example:9092, 192.0.2.7:9092 or [2001:db8::7]:9092".to_owned();
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(inner) => inner.parse::<Ipv6Addr>().map_err(|_| wrong())?.to_string(),
+            None => host.to_owned(),
+        };
+        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        let is_host = host.parse::<Ipv6Addr>().is_ok() && text.starts_with('[') || host.bytes().all(named);
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        match port.parse() {
+            Ok(port) if port > 0 && digits && is_host && (1..=255).contains(&host.len()) => Ok(Self { host, port }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl TryFrom<String> for HostPort {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +152,25 @@ mod tests {
             assert!(wrong.parse::<Listening>().is_err(), "{wrong:?}");
         }
         assert!("host:1".parse::<Listening>().unwrap_err().contains("127.0.0.1:5672"));
+    }
+
+    #[test]
+    fn a_host_and_its_port_are_both_needed() {
+        for (text, host, port) in [
+            ("broker.example:9092", "broker.example", 9092),
+            ("192.0.2.7:1", "192.0.2.7", 1),
+            ("[2001:db8::7]:65535", "2001:db8::7", 65535),
+            ("my_host-1:80", "my_host-1", 80),
+        ] {
+            assert_eq!(text.parse(), Ok(HostPort { host: host.into(), port }), "{text}");
+        }
+        let long = "h".repeat(256) + ":1";
+        for wrong in ["", "host", ":9092", "host:", "host:0", "host:65536", "host:+1", "::1:9092", "[::1]", "[host]:1"]
+        {
+            assert!(wrong.parse::<HostPort>().is_err(), "{wrong:?}");
+        }
+        for wrong in ["PLAINTEXT://host:9092", "a b:1", "host:1:2", "[::1:1", &long] {
+            assert!(wrong.parse::<HostPort>().unwrap_err().contains("broker.example:9092"), "{wrong:?}");
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum ConfigError {
     Exposed { door: &'static str, address: SocketAddr },
     /// Too many or too few workers.
     Workers(u16),
+    /// Too many or too few partitions.
+    KafkaNumPartitions(u32),
     /// A size of messages that the log could not take.
     MessageSizeMax(u64),
 }
@@ -41,6 +43,9 @@ impl fmt::Display for ConfigError {
                 address.port()
             ),
             Self::Workers(workers) => write!(f, "workers is {workers}; it must be 1 to 64"),
+            Self::KafkaNumPartitions(count) => {
+                write!(f, "kafka-num-partitions is {count}; it must be 1 to 10000")
+            }
             Self::MessageSizeMax(bytes) => {
                 write!(f, "message-size-max is {bytes} bytes; it must be 1 byte to 512MiB")
             }

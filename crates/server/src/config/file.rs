@@ -1,9 +1,9 @@
 //! The configuration file: TOML, the same names as on the command line, nothing unknown.
 
-use super::address::Listening;
+use super::address::{HostPort, Listening};
 use super::error::ConfigError;
 use super::size::Size;
-use crate::cli::{AmqpProduct, Durability, Off};
+use crate::cli::{AmqpProduct, Durability, KafkaSasl, Off};
 use crate::report::Level;
 use serde::Deserialize;
 use std::num::NonZeroU64;
@@ -17,6 +17,11 @@ pub(crate) struct File {
     pub(crate) amqp: Option<Addresses>,
     pub(crate) http: Option<Addresses>,
     pub(crate) kafka: Option<Addresses>,
+    pub(crate) kafka_advertised: Option<HostPort>,
+    pub(crate) kafka_sasl: Option<KafkaSasl>,
+    pub(crate) kafka_auto_create: Option<bool>,
+    pub(crate) kafka_num_partitions: Option<u32>,
+    pub(crate) kafka_strict_replication: Option<bool>,
     #[expect(dead_code, reason = "reading it checks that it is off")]
     sqs: Option<Off>,
     #[expect(dead_code, reason = "reading it checks that it is off")]

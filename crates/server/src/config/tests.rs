@@ -8,7 +8,7 @@ fn given(words: &[&str]) -> ServeArgs {
     Cli::try_parse_from([&["narumq"], words].concat()).unwrap().serve
 }
 
-fn merged(words: &[&str], file: &str) -> Result<Config, ConfigError> {
+pub(super) fn merged(words: &[&str], file: &str) -> Result<Config, ConfigError> {
     let config = Config::merge(given(words), File::parse(file).unwrap())?;
     config.check()?;
     Ok(config)

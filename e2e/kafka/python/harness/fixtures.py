@@ -42,6 +42,31 @@ def own_broker(tmp_path):
     running.kill()
 
 
+@pytest.fixture(scope="session")
+def broker_with(tmp_path_factory):
+    """Brokers with further arguments, one for each set of them."""
+    binary = os.environ.get("NARUMQ_BIN")
+    if not binary:
+        pytest.skip("needs NARUMQ_BIN: the broker must be told how to run")
+    running = {}
+
+    def get(*arguments):
+        if arguments not in running:
+            home = tmp_path_factory.mktemp("broker")
+            running[arguments] = brokers.OwnBroker(binary, home, arguments=arguments).start()
+        return running[arguments]
+
+    yield get
+    for one in running.values():
+        one.kill()
+
+
+@pytest.fixture(scope="session")
+def guarded(broker_with):
+    """A broker that serves nobody who does not log in."""
+    return broker_with("--kafka-sasl=required")
+
+
 @pytest.fixture
 def address(broker):
     """Host and port of the shared broker, for raw sockets."""

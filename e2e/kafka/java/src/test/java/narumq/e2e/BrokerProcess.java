@@ -12,6 +12,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -37,14 +38,16 @@ final class BrokerProcess implements AutoCloseable {
     private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(2)).build();
     private final String binary;
     private final Path directory;
+    private final List<String> arguments;
     private final int kafkaPort = freePort();
     private final int httpPort = freePort();
     private final Thread endWithTheTests = new Thread(this::kill);
     private Process process;
 
-    private BrokerProcess(String binary, Path directory) {
+    private BrokerProcess(String binary, Path directory, List<String> arguments) {
         this.binary = binary;
         this.directory = directory;
+        this.arguments = arguments;
     }
 
     /** The address all tests share that do not kill their broker; it is started when first asked for. */
@@ -67,14 +70,15 @@ final class BrokerProcess implements AutoCloseable {
         return shared.bootstrap();
     }
 
-    /** Starts a broker with an empty data directory and waits until it is ready. */
-    static BrokerProcess start() throws Exception {
+    /** Starts a broker with an empty data directory and these further arguments, and waits until it is ready. */
+    static BrokerProcess start(String... arguments) throws Exception {
         String binary = System.getenv("NARUMQ_BIN");
         if (binary == null) {
             throw new IllegalStateException(
                     "set NARUMQ_BIN to the narumq program, or NARUMQ_E2E_KAFKA to the address of a running broker");
         }
-        BrokerProcess broker = new BrokerProcess(binary, Files.createTempDirectory("narumq-e2e-kafka-java-"));
+        BrokerProcess broker = new BrokerProcess(
+                binary, Files.createTempDirectory("narumq-e2e-kafka-java-"), List.of(arguments));
         Runtime.getRuntime().addShutdownHook(broker.endWithTheTests);
         try {
             broker.restart();
@@ -112,9 +116,11 @@ final class BrokerProcess implements AutoCloseable {
     /** Starts the process (again) on the same ports and data directory and waits until it is ready. */
     void restart() throws Exception {
         File log = directory.resolve("broker.log").toFile();
-        process = new ProcessBuilder(List.of(
-                        binary, "serve", "--data-dir", directory.resolve("data").toString(),
-                        "--amqp", "off", "--kafka", "127.0.0.1:" + kafkaPort, "--http", "127.0.0.1:" + httpPort))
+        List<String> command = new ArrayList<>(List.of(
+                binary, "serve", "--data-dir", directory.resolve("data").toString(),
+                "--amqp", "off", "--kafka", "127.0.0.1:" + kafkaPort, "--http", "127.0.0.1:" + httpPort));
+        command.addAll(arguments);
+        process = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log))
                 .start();
