@@ -1,4 +1,4 @@
-//! What the core must know of record batches: lengths, offsets, times, producers, by their headers alone; and their records.
+//! What the core must know of record batches, by their headers alone; and what their records say.
 
 use crate::mapping;
 use crate::records::batch::{Attributes, BatchHeader, Codec, HEADER_BYTES};

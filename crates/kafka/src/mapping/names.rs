@@ -1,5 +1,5 @@
-//! Names of headers that are no text: record headers must have text for a key, so that these are spelt out, and told apart
-//! from names that look like it.
+//! Names of headers that are no text: the keys of record headers must be, so that these are spelt out.
+//! They are told apart from names that look like it.
 //!
 //! ```text
 //!   caf\xe9          ─►  x-name%caf%E9           printable ASCII but `%` as it is, all else as `%` and two digits

@@ -1,4 +1,4 @@
-//! What becomes of messages of AMQP in Kafka's batches, of Kafka's records in AMQP's messages, and of both on the way back.
+//! What becomes of AMQP's messages in Kafka's batches, of Kafka's records in AMQP's messages, and on the way back.
 #![allow(clippy::unwrap_used, reason = "a test fails where a helper of it fails")]
 
 mod exact;
