@@ -25,6 +25,7 @@ pub(super) fn read(message: &Message) -> Record {
     if published_nowhere(message)
         && let Some(found) = find(&record, message, false)
         && let Some(headers) = duplicates::restore(&record.headers.0[found.at..])
+        && headers.iter().all(|(name, _)| name.len() <= reserved::name_bytes_max(false))
         && found.fits(headers.len())
     {
         return found.with(headers);
