@@ -9,6 +9,7 @@ mod config;
 mod data_directory;
 mod directory;
 mod doors;
+mod kafka_topics;
 mod report;
 mod shutdown;
 mod startup;
