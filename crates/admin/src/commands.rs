@@ -6,12 +6,13 @@
 //! exchanges[/v[/x]]          x: GET PUT DELETE     /bindings/{source,destination} GET   /publish POST
 //! bindings[/v]               /e/src/{q,e}/dst GET POST     /props GET DELETE
 //! topics[/v[/t]]             t: GET PUT DELETE     /settings /partitions /trim /offsets /get /publish POST
-//! groups[/v[/g]]             g: GET DELETE         /offsets POST
+//! groups[/v[/g]]             g: GET DELETE         /offsets POST          cursors[/v]
 //! connections[/name[/channels]]  (DELETE name)   channels[/name]   consumers[/v]
 //! ```
 
 mod bindings;
 mod connections;
+mod cursors;
 mod definitions;
 mod exchanges;
 mod groups;
@@ -137,7 +138,7 @@ fn resource(path: &[&str]) -> Option<Resource> {
         ["bindings"] | ["bindings", _] => &[("GET", bindings::list)],
         ["bindings", _, "e", _, "q" | "e", _] => &[("GET", bindings::between), ("POST", bindings::bind)],
         ["bindings", _, "e", _, "q" | "e", _, _] => &[("GET", bindings::show), ("DELETE", bindings::unbind)],
-        ["topics" | "groups", ..] => return topic_resource(path),
+        ["topics" | "groups" | "cursors", ..] => return topic_resource(path),
         ["connections"] => &[("GET", connections::connections)],
         ["connections", _] => &[("GET", connections::connection), ("DELETE", connections::close)],
         ["connections", _, "channels"] | ["channels"] => &[("GET", connections::channels)],
@@ -157,6 +158,7 @@ fn topic_resource(path: &[&str]) -> Option<Resource> {
         ["topics", _, _, "offsets"] => &[("POST", seek::offsets)],
         ["topics", _, _, "get"] => &[("POST", records::get)],
         ["topics", _, _, "publish"] => &[("POST", records::publish)],
+        ["cursors"] | ["cursors", _] => &[("GET", cursors::list)],
         ["groups"] | ["groups", _] => &[("GET", groups::list)],
         ["groups", _, _] => &[("GET", groups::show), ("DELETE", groups::delete)],
         ["groups", _, _, "offsets"] => &[("POST", seek::reset)],

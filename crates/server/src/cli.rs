@@ -32,6 +32,10 @@ pub(crate) enum Command {
     /// Run the broker (what `narumq` alone does, too)
     #[command(after_help = ADDRESSES)]
     Serve(Box<ServeArgs>),
+    /// Create, show, change and delete topics
+    Topics(Box<narumq_ctl::operator::TopicsArgs>),
+    /// Show how far readers are behind, groups and queues alike; reset and delete groups
+    Groups(Box<narumq_ctl::operator::GroupsArgs>),
     /// Measure this broker, or any other, with a load
     Bench(Box<narumq_bench::Args>),
     /// Ask a running broker, in rabbitmqctl's words (`narumq ctl help`)
