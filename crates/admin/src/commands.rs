@@ -12,6 +12,7 @@
 
 mod bindings;
 mod connections;
+mod cursor_metrics;
 mod cursors;
 mod definitions;
 mod exchanges;

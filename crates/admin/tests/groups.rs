@@ -138,3 +138,54 @@ fn a_group_with_members_is_neither_reset_nor_deleted() {
     let deleted = client.ask("DELETE", "/api/groups/%2F/g", "");
     assert_eq!((deleted.status, reason(&deleted).as_str()), (400, why));
 }
+
+#[test]
+fn partitions_cursors_and_queues_have_metrics_under_both_names() {
+    let (broker, door) = (broker(), door(&Known::default()));
+    let mut client = Client::open(&broker, &door);
+    client.ask("PUT", T, r#"{"partitions":2}"#);
+    client.ask("PUT", "/api/queues/%2F/a%22b", "{}");
+    let records: Value = (0..10).map(|_| json!({"payload": "x", "partition": 0})).collect();
+    client.ask("POST", &format!("{T}/publish"), &json!({ "records": records }).to_string());
+    client.ask("POST", &format!("{T}/trim"), r#"{"before":{"offset":2},"partitions":[0]}"#);
+    commit(&broker, 4);
+    let metrics = client.ask("GET", "/metrics", "").body;
+    for line in [
+        r#"narumq_topic_partition_start_offset{vhost="/",topic="t",partition="0"} 2"#,
+        r#"narumq_topic_partition_end_offset{vhost="/",topic="t",partition="0"} 10"#,
+        r#"narumq_topic_partition_end_offset{vhost="/",topic="t",partition="1"} 0"#,
+        r#"narumq_group_lag{vhost="/",group="g",topic="t",partition="0"} 6"#,
+        r#"narumq_group_oldest_age_seconds{vhost="/",group="g",topic="t",partition="0"} 0.000"#,
+        r#"narumq_queue_lag{vhost="/",queue="a\"b"} 0"#,
+        r#"kafka_topic_partition_oldest_offset{partition="0",topic="t"} 2"#,
+        r#"kafka_topic_partition_current_offset{partition="0",topic="t"} 10"#,
+        r#"kafka_topic_partitions{topic="t"} 2"#,
+        r#"kafka_consumergroup_current_offset{consumergroup="g",partition="0",topic="t"} 4"#,
+        r#"kafka_consumergroup_lag{consumergroup="g",partition="0",topic="t"} 6"#,
+        r#"kafka_consumergroup_members{consumergroup="g"} 0"#,
+        "kafka_brokers 1",
+        "narumq_topic_partitions_untold 0",
+        "# TYPE kafka_consumergroup_lag gauge",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{line} is not in\n{metrics}");
+    }
+    let names: Vec<&str> =
+        metrics.lines().filter(|l| !l.starts_with('#')).filter_map(|l| l.split(['{', ' ']).next()).collect();
+    let mut families = names.clone();
+    families.dedup();
+    let all = families.len();
+    families.sort_unstable();
+    families.dedup();
+    assert_eq!(families.len(), all, "all values of a name stand together");
+}
+
+#[test]
+fn what_is_told_one_by_one_is_bounded() {
+    let (broker, door) = (broker(), door(&Known::default()));
+    let mut client = Client::open(&broker, &door);
+    client.ask("PUT", T, r#"{"partitions":10000}"#);
+    client.ask("PUT", "/api/topics/%2F/u", r#"{"partitions":7}"#);
+    let metrics = client.ask("GET", "/metrics", "").body;
+    assert!(metrics.contains("\nnarumq_topic_partitions_untold 7\n"));
+    assert_eq!(metrics.lines().filter(|l| l.starts_with("kafka_topic_partition_current_offset{")).count(), 10_000);
+}
