@@ -7,9 +7,13 @@
 //! exit codes are those of `sysexits.h`.
 
 mod access;
+mod amqp;
 mod groups;
 mod groups_args;
+mod message_args;
 mod position;
+mod publish;
+mod subscribe;
 mod table;
 mod time;
 mod topics;
@@ -17,6 +21,7 @@ mod topics_args;
 mod values;
 
 pub use groups_args::GroupsArgs;
+pub use message_args::{PubArgs, SubArgs};
 pub use topics_args::TopicsArgs;
 
 use crate::error::Failure;
@@ -30,6 +35,10 @@ pub enum Operation {
     Topics(TopicsArgs),
     /// `narumq groups`
     Groups(GroupsArgs),
+    /// `narumq pub`
+    Publish(PubArgs),
+    /// `narumq sub`
+    Subscribe(SubArgs),
 }
 
 /// Where results go, and how they look.
@@ -48,6 +57,8 @@ pub fn run(operation: Operation) -> ExitCode {
     let outcome = match operation {
         Operation::Topics(args) => topics::run(&args, &mut screen),
         Operation::Groups(args) => groups::run(&args, &mut screen),
+        Operation::Publish(args) => publish::run(&args, &mut screen),
+        Operation::Subscribe(args) => subscribe::run(&args, &mut screen),
     };
     let outcome = outcome.and_then(|()| Ok(out.flush()?));
     match outcome {

@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         Some(Command::Serve(arguments)) => serve(*arguments, started),
         Some(Command::Topics(arguments)) => operator::run(Operation::Topics(*arguments)),
         Some(Command::Groups(arguments)) => operator::run(Operation::Groups(*arguments)),
+        Some(Command::Pub(arguments)) => operator::run(Operation::Publish(*arguments)),
+        Some(Command::Sub(arguments)) => operator::run(Operation::Subscribe(*arguments)),
         Some(Command::Ctl { words }) => narumq_ctl::run(words.into_iter()),
         Some(Command::Bench(arguments)) => narumq_bench::run(*arguments, &["bench"]),
     }

@@ -52,10 +52,7 @@ const CURSORS: [Family; 5] = [
     exporter("kafka_consumergroup_lag", 1, "Current Approximate Lag of a ConsumerGroup at Topic/Partition"),
 ];
 const GROUPS: [Family; 1] = [exporter("kafka_consumergroup_members", 0, "Amount of members in a consumer group")];
-const QUEUES: [Family; 2] = [
-    own("narumq_queue_lag", 0, "Messages that wait, and those handed over and not settled."),
-    own("narumq_queue_oldest_age_seconds", 1, "Since the oldest of them arrived; 0 if there is none."),
-];
+const QUEUES: [Family; 1] = [own("narumq_queue_lag", 0, "Messages that wait, and those handed over and not settled.")];
 
 /// Writes all of them.
 pub(super) fn cursors(out: &mut Exposition, shared: &Shared, cx: &Context<'_>) {
@@ -64,7 +61,7 @@ pub(super) fn cursors(out: &mut Exposition, shared: &Shared, cx: &Context<'_>) {
     for vhost in broker.vhosts() {
         of_topics(broker, &vhost, &mut partitions, &mut topics);
         of_groups(broker, &vhost, now, (&mut cursors, &mut groups));
-        of_queues(shared, broker, &vhost, now, &mut queues);
+        of_queues(shared, broker, &vhost, &mut queues);
     }
     out.gauge("kafka_brokers", "Number of Brokers in the Kafka Cluster.", 1);
     let untold = write(out, &PARTITIONS, &partitions) + write(out, &TOPICS, &topics);
@@ -145,14 +142,14 @@ fn of_cursor(cursor: &CursorListing, vhost: &str, group: &str, now: Time) -> Row
     }
 }
 
-fn of_queues(shared: &Shared, broker: &Broker, vhost: &Vhost, _now: Time, queues: &mut Rows<2>) {
+fn of_queues(shared: &Shared, broker: &Broker, vhost: &Vhost, queues: &mut Rows<1>) {
     let name = escape(vhost.name());
     for queue in shared.queues(broker, vhost) {
         queues.add(|| {
             let counts = broker.counts(&queue);
             let labels = format!("vhost=\"{name}\",queue=\"{}\"", escape(queue.name()));
             let lag = counts.ready + counts.unsettled;
-            Some(Row { own: labels.clone(), exporter: labels, values: [Some(lag.to_string()), None] })
+            Some(Row { own: labels.clone(), exporter: labels, values: [Some(lag.to_string())] })
         });
     }
 }

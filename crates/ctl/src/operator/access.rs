@@ -113,6 +113,12 @@ impl Client {
         self.send(what, ("GET", path), None)
     }
 
+    /// What stands under a path; `None` if nothing does.
+    pub(crate) fn find(&mut self, what: &str, path: &str) -> Result<Option<Value>, Failure> {
+        let reply = self.api.send("GET", path, "")?;
+        if reply.status == 404 { Ok(None) } else { self.judge(what, &reply).map(Some) }
+    }
+
     /// Sends a request and gives back the answer's body, null if there is none.
     pub(crate) fn send(
         &mut self,

@@ -15,7 +15,7 @@ pub struct GroupsArgs {
 
 const CURSORS: &str = "\
 A queue reads what is published to it as a group reads its topics: its lag is what waits and what is handed over and not
-acknowledged; the oldest is what waits longest. An age with ~ is estimated: the record lies on the disk only.";
+acknowledged; its age is not told. An age with ~ is estimated: the record lies on the disk only.";
 
 /// What is done with groups.
 #[derive(clap::Subcommand, Debug)]
