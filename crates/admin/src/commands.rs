@@ -5,25 +5,35 @@
 //! queues[/v[/q]]             q: GET PUT DELETE     /bindings GET   /contents DELETE   /get POST
 //! exchanges[/v[/x]]          x: GET PUT DELETE     /bindings/{source,destination} GET   /publish POST
 //! bindings[/v]               /e/src/{q,e}/dst GET POST     /props GET DELETE
+//! topics[/v[/t]]             t: GET PUT DELETE     /settings /partitions /trim /offsets /get /publish POST
+//! groups[/v[/g]]             g: GET DELETE         /offsets POST          cursors[/v]
 //! connections[/name[/channels]]  (DELETE name)   channels[/name]   consumers[/v]
 //! ```
 
 mod bindings;
 mod connections;
+mod cursor_metrics;
+mod cursors;
 mod definitions;
 mod exchanges;
+mod groups;
 pub(crate) mod health;
 mod metrics;
 mod overview;
+mod positions;
 mod publish;
 mod queues;
-pub(crate) mod take;
+mod records;
+mod seek;
+mod take;
+mod topics;
 mod users;
 
 use crate::Shared;
 use crate::auth;
 use crate::error::Problem;
 use crate::page;
+use crate::waiting::Waiting;
 use narumq_broker::{QueueHandle, User, Vhost};
 use narumq_door::Context;
 use narumq_door::http::{QueryPair, Request};
@@ -37,6 +47,8 @@ pub(crate) struct Call<'a, 'c> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) query: Vec<QueryPair<'a>>,
     pub(crate) session: SessionId,
+    /// 128 bits that no one can guess, other ones for each request.
+    pub(crate) unique: u128,
     pub(crate) cx: &'a mut Context<'c>,
 }
 
@@ -53,8 +65,8 @@ pub(crate) struct Answer {
 pub(crate) enum Outcome {
     /// An answer.
     Answer(Answer),
-    /// Messages are to be taken from a queue, which may take a while.
-    Take(take::Take),
+    /// It takes a while.
+    Wait(Box<dyn Waiting>),
 }
 
 impl Answer {
@@ -127,11 +139,30 @@ fn resource(path: &[&str]) -> Option<Resource> {
         ["bindings"] | ["bindings", _] => &[("GET", bindings::list)],
         ["bindings", _, "e", _, "q" | "e", _] => &[("GET", bindings::between), ("POST", bindings::bind)],
         ["bindings", _, "e", _, "q" | "e", _, _] => &[("GET", bindings::show), ("DELETE", bindings::unbind)],
+        ["topics" | "groups" | "cursors", ..] => return topic_resource(path),
         ["connections"] => &[("GET", connections::connections)],
         ["connections", _] => &[("GET", connections::connection), ("DELETE", connections::close)],
         ["connections", _, "channels"] | ["channels"] => &[("GET", connections::channels)],
         ["channels", _] => &[("GET", connections::channel)],
         ["consumers"] | ["consumers", _] => &[("GET", connections::consumers)],
+        _ => return None,
+    })
+}
+
+fn topic_resource(path: &[&str]) -> Option<Resource> {
+    Some(match path {
+        ["topics"] | ["topics", _] => &[("GET", topics::list)],
+        ["topics", _, _] => &[("GET", topics::show), ("PUT", topics::declare), ("DELETE", topics::delete)],
+        ["topics", _, _, "settings"] => &[("POST", topics::alter)],
+        ["topics", _, _, "partitions"] => &[("POST", topics::add_partitions)],
+        ["topics", _, _, "trim"] => &[("POST", seek::trim)],
+        ["topics", _, _, "offsets"] => &[("POST", seek::offsets)],
+        ["topics", _, _, "get"] => &[("POST", records::get)],
+        ["topics", _, _, "publish"] => &[("POST", records::publish)],
+        ["cursors"] | ["cursors", _] => &[("GET", cursors::list)],
+        ["groups"] | ["groups", _] => &[("GET", groups::list)],
+        ["groups", _, _] => &[("GET", groups::show), ("DELETE", groups::delete)],
+        ["groups", _, _, "offsets"] => &[("POST", seek::reset)],
         _ => return None,
     })
 }

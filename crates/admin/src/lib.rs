@@ -20,10 +20,14 @@ pub mod limits;
 mod mapping;
 mod page;
 mod session;
+mod topics;
+mod waiting;
 
 pub use directory::{
     ChannelListing, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals,
 };
+
+pub use topics::{NewTopicRecord, TopicBatch, TopicFormat, TopicRecord, TopicSetting};
 
 use narumq_broker::{QueueHandle, Vhost};
 use narumq_door::{Broker, ConnInfo, Door, Session};
@@ -51,6 +55,8 @@ pub struct Config {
     pub directory: Box<dyn Directory>,
     /// How message properties are read and written; published messages get the first one's format.
     pub properties: Vec<Box<dyn Properties>>,
+    /// How topics are set up, and their records read and written; new topics get the first one's format.
+    pub topics: Vec<Box<dyn TopicFormat>>,
     /// Whether the queue of this name is a door's own affair, which no listing and no total shows.
     pub unlisted: fn(&str) -> bool,
 }

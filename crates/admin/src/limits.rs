@@ -19,3 +19,5 @@ pub const GET_COUNT_MAX: u64 = 10_000;
 pub const GET_BYTES_MAX: usize = 64 << 20;
 /// Longest page of a paged listing.
 pub const PAGE_SIZE_MAX: usize = 500;
+/// How long a request for records of a topic may wait for some to come, in milliseconds.
+pub const RECORD_WAIT_MS_MAX: u64 = 30_000;

@@ -8,6 +8,7 @@
 
 pub(crate) mod objects;
 pub(crate) mod settings;
+pub(crate) mod topics;
 
 use bytes::Bytes;
 use narumq_model::limits::TABLE_DEPTH_MAX;

@@ -2,9 +2,10 @@
 
 use crate::Shared;
 use crate::auth;
-use crate::commands::{self, Answer, Call, Outcome, take::Take};
+use crate::commands::{self, Answer, Call, Outcome};
 use crate::error::Problem;
-use crate::limits::{ANONYMOUS_BODY_BYTES_MAX, GET_MS, IDLE_MS, REQUEST, REQUEST_MS};
+use crate::limits::{ANONYMOUS_BODY_BYTES_MAX, IDLE_MS, REQUEST, REQUEST_MS};
+use crate::waiting::Waiting;
 use narumq_broker::{Event, User};
 use narumq_door::http::{self, Parsed, Request, RequestError, RequestParser, Response, query_pairs};
 use narumq_door::{Cause, ConnInfo, Context, Flow, Session};
@@ -34,11 +35,13 @@ impl Manner {
 pub(crate) struct AdminSession {
     shared: Arc<Shared>,
     id: SessionId,
+    /// 128 bits that no one can guess, and how often they were used.
+    seed: (u128, u64),
     loopback: bool,
     parser: RequestParser,
     /// The login of the unfinished request has been checked.
     admitted: bool,
-    parked: Option<(Take, Manner)>,
+    parked: Option<(Box<dyn Waiting>, Manner)>,
     /// When waiting ends: for a request, for its rest, or for what it asked for.
     deadline: Time,
     /// Bytes of an unfinished request lie in the input.
@@ -50,6 +53,7 @@ impl AdminSession {
         Self {
             shared,
             id: info.id,
+            seed: (info.seed, 0),
             loopback: info.peer.ip().is_loopback(),
             parser: RequestParser::default(),
             admitted: false,
@@ -64,16 +68,16 @@ impl AdminSession {
         let manner = Manner::of(request);
         match self.outcome(request, cx) {
             Ok(Outcome::Answer(answer)) => write_answer(&answer, manner, cx),
-            Ok(Outcome::Take(take)) => {
-                self.parked = Some((take, manner));
-                self.deadline = cx.turn.now.plus(GET_MS);
+            Ok(Outcome::Wait(waiting)) => {
+                self.deadline = cx.turn.now.plus(waiting.patience_ms());
+                self.parked = Some((waiting, manner));
                 self.resume(cx);
             }
             Err(problem) => write_problem(&problem, manner, cx),
         }
     }
 
-    fn outcome(&self, request: &Request<'_>, cx: &mut Context<'_>) -> Result<Outcome, Problem> {
+    fn outcome(&mut self, request: &Request<'_>, cx: &mut Context<'_>) -> Result<Outcome, Problem> {
         let path = http::segments(request.path)?;
         let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
         if let Some(answer) = commands::health::anonymous(&path, request.method, &self.shared, cx)? {
@@ -81,8 +85,10 @@ impl AdminSession {
         }
         let user = self.authenticate(request, cx)?;
         let query = query_pairs(request.query.unwrap_or(""))?;
+        self.seed.1 += 1;
+        let unique = unique(self.seed);
         let (shared, session) = (&*self.shared, self.id);
-        commands::run(&path, &mut Call { shared, user: &user, request, query, session, cx })
+        commands::run(&path, &mut Call { shared, user: &user, request, query, session, unique, cx })
     }
 
     fn authenticate(&self, request: &Request<'_>, cx: &Context<'_>) -> Result<User, Problem> {
@@ -91,19 +97,29 @@ impl AdminSession {
 
     /// Goes on with a parked request.
     fn resume(&mut self, cx: &mut Context<'_>) {
-        let Some((mut take, manner)) = self.parked.take() else { return };
-        match take.advance(&self.shared, self.id, cx) {
-            Ok(None) => self.parked = Some((take, manner)),
-            Ok(Some(answer)) => {
-                write_answer(&answer, manner, cx);
-                self.deadline = cx.turn.now.plus(IDLE_MS);
-            }
-            Err(problem) => {
-                take.give_back(self.id, cx);
-                write_problem(&problem, manner, cx);
-                self.deadline = cx.turn.now.plus(IDLE_MS);
-            }
+        let Some((mut waiting, manner)) = self.parked.take() else { return };
+        let outcome = match waiting.advance(&self.shared, self.id, cx) {
+            Ok(None) => return self.parked = Some((waiting, manner)),
+            Ok(Some(answer)) => Ok(answer),
+            Err(problem) => Err(problem),
+        };
+        self.end_waiting(outcome, waiting, manner, cx);
+    }
+
+    /// A parked request has its answer.
+    fn end_waiting(
+        &mut self,
+        outcome: Result<Answer, Problem>,
+        mut waiting: Box<dyn Waiting>,
+        manner: Manner,
+        cx: &mut Context<'_>,
+    ) {
+        waiting.give_back(self.id, cx);
+        match outcome {
+            Ok(answer) => write_answer(&answer, manner, cx),
+            Err(problem) => write_problem(&problem, manner, cx),
         }
+        self.deadline = cx.turn.now.plus(IDLE_MS);
     }
 
     /// Before an unfinished request may bring a large body, its login is checked.
@@ -160,13 +176,10 @@ impl Session for AdminSession {
 
     fn on_event(&mut self, event: Event, cx: &mut Context<'_>) {
         match event {
-            Event::Ready { queue } if self.parked.as_ref().is_some_and(|(take, _)| take.queue_id() == queue) => {
-                self.resume(cx);
-            }
+            Event::Ready { .. } | Event::Durable(_) => self.resume(cx),
             Event::Stop | Event::Kick(_) => {
-                if let Some((mut take, manner)) = self.parked.take() {
-                    take.give_back(self.id, cx);
-                    write_problem(&Problem::Unavailable("stopping".into()), manner, cx);
+                if let Some((waiting, manner)) = self.parked.take() {
+                    self.end_waiting(Err(Problem::Unavailable("stopping".into())), waiting, manner, cx);
                 }
                 cx.out.close();
             }
@@ -180,10 +193,9 @@ impl Session for AdminSession {
         if cx.turn.now < self.deadline {
             return;
         }
-        if let Some((mut take, manner)) = self.parked.take() {
-            take.give_back(self.id, cx);
-            write_problem(&Problem::Unavailable("messages could not be read in time".into()), manner, cx);
-            self.deadline = cx.turn.now.plus(IDLE_MS);
+        if let Some((mut waiting, manner)) = self.parked.take() {
+            let outcome = waiting.late();
+            self.end_waiting(outcome, waiting, manner, cx);
         } else if cx.out.is_held(LANE) {
             self.deadline = cx.turn.now.plus(IDLE_MS);
         } else {
@@ -204,15 +216,21 @@ impl Session for AdminSession {
     }
 
     fn waits_for(&self) -> Option<Lsn> {
-        None
+        self.parked.as_ref().and_then(|(waiting, _)| waiting.waits_for())
     }
 
     fn on_close(&mut self, _cause: Cause, cx: &mut Context<'_>) {
-        if let Some((mut take, _)) = self.parked.take() {
-            take.give_back(self.id, cx);
+        if let Some((mut waiting, _)) = self.parked.take() {
+            waiting.give_back(self.id, cx);
         }
         cx.broker.close_session(self.id, cx.turn);
     }
+}
+
+/// 128 bits, other ones each time.
+fn unique((seed, used): (u128, u64)) -> u128 {
+    // An odd factor: no two numbers of a connection are the same.
+    (seed ^ u128::from(used)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
 }
 
 fn write_answer(answer: &Answer, manner: Manner, cx: &mut Context<'_>) {

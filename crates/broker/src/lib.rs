@@ -49,6 +49,7 @@ pub use dialect::{
 pub use error::*;
 pub use event::{Delivery, Event, GroupAnswer, Mailboxes, Pressure, Wake};
 pub use handle::{QueueHandle, User};
+pub use listing::CursorListing;
 /// The settings of the log under a broker.
 pub use narumq_log::Options as LogOptions;
 use narumq_log::Terminal;
@@ -60,7 +61,7 @@ pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
 pub use stream::{Stream, StreamError, StreamProgress, StreamSpec, StreamStart};
-pub use topic::{AppendError, Appended, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
+pub use topic::{AppendError, Appended, Arrival, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
 pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;
 pub use turn::Turn;

@@ -1,5 +1,9 @@
 //! What there is, listed by name for whoever looks at the broker from outside.
 
+mod topics;
+
+pub use topics::CursorListing;
+
 use crate::topology::Vhost;
 use crate::{Broker, QueueHandle, User};
 use narumq_model::{BindingDefinition, Destination, ExchangeDefinition, Name};

@@ -4,6 +4,7 @@
 //! What readers see ends at the first batch that is not durable. See `docs/internals/topic.md`.
 
 mod append;
+mod arrival;
 mod budget;
 mod cached;
 mod cold;
@@ -25,6 +26,7 @@ mod tail;
 mod trim;
 
 pub use append::{AppendError, Appended, Batch};
+pub use arrival::Arrival;
 pub(crate) use budget::ReadMemory;
 pub(crate) use cached::OpenSegments;
 pub use compact::Compactions;

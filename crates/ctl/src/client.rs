@@ -22,8 +22,13 @@ pub struct Reply {
 
 /// What the commands need of the broker.
 pub trait Api {
-    /// Sends a request without a body; `path` is escaped and begins with `/api`.
-    fn request(&mut self, method: &str, path: &str) -> Result<Reply, Failure>;
+    /// Sends a request, with a body of JSON if `body` is not empty; `path` is escaped and begins with `/api`.
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Result<Reply, Failure>;
+
+    /// Sends a request without a body.
+    fn request(&mut self, method: &str, path: &str) -> Result<Reply, Failure> {
+        self.send(method, path, "")
+    }
 }
 
 /// The API of a broker at an address.
@@ -42,7 +47,7 @@ impl HttpApi {
         Ok(Box::new(Self { authority: authority(&target.http)?, login, timeout, timeout_ms }))
     }
 
-    fn exchange(&self, method: &str, path: &str) -> io::Result<Reply> {
+    fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<Reply> {
         #[allow(clippy::disallowed_methods, reason = "the command line waits for sockets against a deadline")]
         let deadline = Instant::now() + self.timeout;
         let mut stream = self.connect(deadline)?;
@@ -50,8 +55,10 @@ impl HttpApi {
         stream.set_write_timeout(Some(remaining(deadline)?))?;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Basic {}\r\naccept: */*\r\n\
-             connection: close\r\ncontent-length: 0\r\n\r\n",
-            self.authority, self.login
+             connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            self.authority,
+            self.login,
+            body.len()
         );
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
@@ -84,8 +91,8 @@ impl HttpApi {
 }
 
 impl Api for HttpApi {
-    fn request(&mut self, method: &str, path: &str) -> Result<Reply, Failure> {
-        self.exchange(method, path).map_err(|error| match error.kind() {
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Result<Reply, Failure> {
+        self.exchange(method, path, body).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Failure::new(
                 TEMPORARY,
                 format!("operation at {} timed out. Timeout value used: {}", self.authority, self.timeout_ms),
@@ -176,7 +183,7 @@ fn unchunk(mut rest: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for group in bytes.chunks(3) {

@@ -13,6 +13,7 @@ mod commands;
 mod error;
 mod float;
 mod format;
+pub mod operator;
 mod options;
 mod usage;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 struct Recorded;
 
 impl Api for Recorded {
-    fn request(&mut self, method: &str, path: &str) -> Result<Reply, Failure> {
+    fn send(&mut self, method: &str, path: &str, _: &str) -> Result<Reply, Failure> {
         let answers: Value = serde_json::from_str(include_str!("golden/answers.json")).expect("the recording is JSON");
         let reply = |status, body: &Value| Reply { status, body: body.to_string().into_bytes() };
         let in_use = json!({"error": "bad_request", "reason": "queue 'hello' in vhost '/' in use"});
@@ -123,7 +123,7 @@ fn help_goes_to_the_output_and_confusion_to_the_errors() {
 struct Always(u16);
 
 impl Api for Always {
-    fn request(&mut self, _: &str, _: &str) -> Result<Reply, Failure> {
+    fn send(&mut self, _: &str, _: &str, _: &str) -> Result<Reply, Failure> {
         Ok(Reply { status: self.0, body: br#"{"error":"e","reason":"because"}"#.to_vec() })
     }
 }
@@ -148,7 +148,7 @@ fn refusals_and_faults_have_exit_codes() {
 fn the_status_shows_what_is_known() {
     struct Status;
     impl Api for Status {
-        fn request(&mut self, _: &str, path: &str) -> Result<Reply, Failure> {
+        fn send(&mut self, _: &str, path: &str, _: &str) -> Result<Reply, Failure> {
             let body = match path {
                 "/api/overview" => json!({
                     "product_name": "NaruMQ", "product_version": "0.1.0", "node": "n1",

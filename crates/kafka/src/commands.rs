@@ -19,6 +19,8 @@ use fetch::Fetching;
 use groups::Waiting;
 use narumq_door::Context;
 use offsets::Searching;
+pub(crate) use produce::{prepare, rules_of};
+pub(crate) use topics::check_new_name as check_new_topic;
 
 /// A request that is answered later; those behind it wait, too.
 #[derive(Debug)]

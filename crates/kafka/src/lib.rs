@@ -7,6 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod administration;
 pub mod codec;
 mod commands;
 mod dialect;

@@ -36,6 +36,14 @@ pub(crate) enum Command {
     /// Run the broker (what `narumq` alone does, too)
     #[command(after_help = ADDRESSES)]
     Serve(Box<ServeArgs>),
+    /// Create, show, change and delete topics
+    Topics(Box<narumq_ctl::operator::TopicsArgs>),
+    /// Show how far readers are behind, groups and queues alike; reset and delete groups
+    Groups(Box<narumq_ctl::operator::GroupsArgs>),
+    /// Publish messages to a topic, a queue or an exchange
+    Pub(Box<narumq_ctl::operator::PubArgs>),
+    /// Follow a topic, a queue or an exchange
+    Sub(Box<narumq_ctl::operator::SubArgs>),
     /// Measure this broker, or any other, with a load
     Bench(Box<narumq_bench::Args>),
     /// Ask a running broker, in rabbitmqctl's words (`narumq ctl help`)

@@ -4,6 +4,7 @@ use crate::amqp_properties::AmqpProperties;
 use crate::config::address::Address;
 use crate::config::{Config, KafkaConfig};
 use crate::directory::{Opened, ProcessDirectory};
+use crate::kafka_topics::KafkaTopics;
 use crate::{startup, system};
 use narumq_broker::{Dialects, StreamForm};
 use narumq_door::Door;
@@ -89,6 +90,7 @@ fn admin(config: &Config, ready: &Arc<AtomicBool>, broker: &Opened) -> Arc<dyn D
             data: config.data_dir.clone(),
         }),
         properties: vec![Box::new(AmqpProperties)],
+        topics: vec![Box::new(KafkaTopics)],
         unlisted: narumq_amqp::is_reply_queue,
     }))
 }

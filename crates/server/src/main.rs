@@ -9,6 +9,7 @@ mod config;
 mod data_directory;
 mod directory;
 mod doors;
+mod kafka_topics;
 mod report;
 mod shutdown;
 mod startup;
@@ -17,6 +18,7 @@ mod system;
 use clap::Parser;
 use cli::{Cli, Command, ServeArgs};
 use config::Config;
+use narumq_ctl::operator::{self, Operation};
 use std::process::ExitCode;
 
 /// The exit code of a configuration that makes no sense, as for a command line that makes none.
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
     match command {
         None => serve(arguments, started),
         Some(Command::Serve(arguments)) => serve(*arguments, started),
+        Some(Command::Topics(arguments)) => operator::run(Operation::Topics(*arguments)),
+        Some(Command::Groups(arguments)) => operator::run(Operation::Groups(*arguments)),
+        Some(Command::Pub(arguments)) => operator::run(Operation::Publish(*arguments)),
+        Some(Command::Sub(arguments)) => operator::run(Operation::Subscribe(*arguments)),
         Some(Command::Ctl { words }) => narumq_ctl::run(words.into_iter()),
         Some(Command::Bench(arguments)) => narumq_bench::run(*arguments, &["bench"]),
     }

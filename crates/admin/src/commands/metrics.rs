@@ -1,11 +1,11 @@
 //! `/metrics`: the broker in Prometheus' text format, under the names that existing dashboards query.
 
-use super::Answer;
+use super::{Answer, cursor_metrics};
 use crate::Shared;
 use narumq_door::Context;
 use std::fmt::{Display, Write};
 
-struct Exposition(String);
+pub(super) struct Exposition(pub(super) String);
 
 impl Exposition {
     fn metric(&mut self, kind: &str, name: &str, help: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -14,13 +14,13 @@ impl Exposition {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name}{labels} {value}");
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.metric("gauge", name, help, &[], value);
     }
 }
 
 /// Label values escape backslash, quote and line feed.
-fn escape(value: &str) -> String {
+pub(super) fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -65,6 +65,7 @@ pub(super) fn metrics(shared: &Shared, cx: &Context<'_>) -> Answer {
         out.metric("counter", name, help.trim(), &[], value);
     }
 
+    cursor_metrics::cursors(&mut out, shared, cx);
     process(&mut out, shared, cx);
     Answer::text("text/plain; version=0.0.4; charset=utf-8", out.0.into_bytes())
 }

@@ -6,9 +6,10 @@ use crate::base64;
 use crate::error::Problem;
 use crate::limits::{GET_BYTES_MAX, GET_COUNT_MAX};
 use crate::mapping::table_to_json;
+use crate::waiting::Waiting;
 use narumq_broker::{Got, Outcome as Settlement, QueueError, QueueHandle};
 use narumq_door::Context;
-use narumq_model::{Message, ObjectId, Seq, SessionId};
+use narumq_model::{Message, Seq, SessionId};
 use serde_json::{Map, Value, json};
 
 /// What becomes of the messages that were taken.
@@ -21,7 +22,7 @@ enum Mode {
 }
 
 /// A `get` under way.
-pub(crate) struct Take {
+struct Take {
     queue: QueueHandle,
     left: u64,
     mode: Mode,
@@ -59,7 +60,7 @@ pub(super) fn get(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Pro
     };
     let queue = call.cx.broker.queue(&vhost, path[2], call.session)?;
     let (bytes, rows, leased) = (0, Vec::new(), Vec::new());
-    Ok(Outcome::Take(Take { queue, left, mode, always_base64, truncate, bytes, rows, leased }))
+    Ok(Outcome::Wait(Box::new(Take { queue, left, mode, always_base64, truncate, bytes, rows, leased })))
 }
 
 /// A number, or the text of one.
@@ -69,14 +70,9 @@ fn count(body: &Map<String, Value>, name: &str) -> Result<u64, Problem> {
     parsed.ok_or_else(|| Problem::Bad(json!(["not_int", name])))
 }
 
-impl Take {
-    /// The queue that it waits for.
-    pub(crate) fn queue_id(&self) -> ObjectId {
-        self.queue.id()
-    }
-
+impl Waiting for Take {
     /// Takes what there is. `None`: a body is being read, the queue's `Ready` event says when to go on.
-    pub(crate) fn advance(
+    fn advance(
         &mut self,
         shared: &Shared,
         session: SessionId,
@@ -107,11 +103,12 @@ impl Take {
         Ok(Some(Answer::json(&Value::Array(std::mem::take(&mut self.rows)))))
     }
 
-    /// Gives back what is leased: nobody will see the answer.
-    pub(crate) fn give_back(&mut self, session: SessionId, cx: &mut Context<'_>) {
+    fn give_back(&mut self, session: SessionId, cx: &mut Context<'_>) {
         self.settle(Settlement::Return, session, cx);
     }
+}
 
+impl Take {
     fn settle(&mut self, outcome: Settlement, session: SessionId, cx: &mut Context<'_>) {
         let leased = std::mem::take(&mut self.leased);
         if !leased.is_empty() {

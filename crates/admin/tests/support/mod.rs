@@ -1,11 +1,13 @@
 //! A door with a directory and properties of its own, and a client that speaks to its session without sockets.
 #![allow(dead_code, unreachable_pub, reason = "shared by several test binaries")]
 
+pub mod topics;
+
 use bytes::Bytes;
 use narumq_admin::{
     Admin, ChannelListing, Config, ConnectionListing, ConsumerListing, Directory, Listener, Process, Properties, Totals,
 };
-use narumq_broker::{Broker, Event, ExchangeSpec, LogOptions, Secret, Settings, Turn, Vhost};
+use narumq_broker::{Broker, Dialects, Event, ExchangeSpec, LogOptions, Secret, Settings, Turn, Vhost};
 use narumq_door::{ConnInfo, Context, Door, Outbox, Session};
 use narumq_model::{ExchangeKind, FormatId, Headers, Message, ObjectId, SessionId, Time, Value as Field};
 use serde_json::Value;
@@ -30,7 +32,10 @@ pub fn broker() -> Arc<Broker> {
     let given_exchanges = vec![given("amq.fanout", ExchangeKind::Fanout), given("amq.topic", ExchangeKind::Topic)];
     // Nothing is synced but what is waited for.
     let options = LogOptions { idle_sync_ms: u64::MAX / 4, prefill: false, ..LogOptions::default() };
-    let broker = Broker::in_memory(Settings { given_exchanges, ..Settings::default() }, options).expect("it opens");
+    let mut dialects = Dialects::default();
+    dialects.register(topics::FORMAT, Arc::new(topics::JsonLines));
+    let settings = Settings { given_exchanges, dialects, ..Settings::default() };
+    let broker = Broker::in_memory(settings, options).expect("it opens");
     let mut turn = Turn::new(NOW, None);
     for (name, tags) in [("two", vec!["monitoring".into()]), ("none", Vec::new())] {
         broker.put_user(name, &Secret::Password(b"x", [7; 16]), tags, &mut turn).expect("a good name");
@@ -172,6 +177,7 @@ pub fn door(known: &Known) -> Admin {
         ready: known.ready.clone(),
         directory: Box::new(known.clone()),
         properties: vec![Box::new(Lines)],
+        topics: vec![Box::new(topics::JsonLines)],
         unlisted: |name| name.starts_with("amq.hidden."),
     })
 }

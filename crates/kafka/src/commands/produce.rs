@@ -129,7 +129,7 @@ fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx
     if checked.header.attributes.has(Attributes::TRANSACTIONAL) {
         return Err(ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
-    let bytes = rewritten(records, &checked, &definition, now)?;
+    let bytes = prepare(records, &checked, &definition, now)?;
     let batch = Batch {
         bytes: &bytes,
         count: checked.header.count as u32,
@@ -141,7 +141,7 @@ fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx
 }
 
 /// The batch as the topic wants it: under its codec, with the time of its arrival. Mostly it is that already.
-fn rewritten<'r>(
+pub(crate) fn prepare<'r>(
     records: &'r [u8],
     checked: &Checked,
     definition: &TopicDefinition,
@@ -164,6 +164,11 @@ fn rewritten<'r>(
         set_max_timestamp(batch.to_mut(), checked.max_timestamp());
     }
     Ok(batch)
+}
+
+/// What is asked of batches of a topic, whoever sends them.
+pub(crate) fn rules_of(policy: &TopicPolicy, now: Time) -> Rules {
+    rules(policy, i16::MAX, now)
 }
 
 fn rules(policy: &TopicPolicy, version: i16, now: Time) -> Rules {

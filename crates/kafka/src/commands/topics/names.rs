@@ -47,7 +47,7 @@ pub(in crate::commands) fn create_checked(
 
 /// Whether a topic of this name may come: the name is free, and no other is the same once `.` is written as `_`, as names
 /// of metrics are.
-pub(in crate::commands) fn check_new_name(name: &str, vhost: &Vhost, broker: &Broker) -> Result<(), Refusal> {
+pub(crate) fn check_new_name(name: &str, vhost: &Vhost, broker: &Broker) -> Result<(), Refusal> {
     check_name(name)?;
     broker.may_create_topic(vhost, name).map_err(|error| match error {
         CreateTopicError::Exists => {

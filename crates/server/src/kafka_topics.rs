@@ -1,0 +1,95 @@
+//! Topics of Kafka's format for the management door, which knows them by definition only.
+
+use bytes::Bytes;
+use narumq_admin::{NewTopicRecord, TopicBatch, TopicFormat, TopicRecord, TopicSetting};
+use narumq_broker::{Broker, TopicSettings, Vhost};
+use narumq_kafka::records::batch::Attributes;
+use narumq_kafka::records::{Batches, Header, NewRecord, Records, inflate};
+use narumq_kafka::{FORMAT, administration};
+use narumq_model::{Durability, FormatId, Name, Time, TopicDefinition};
+
+/// Bytes that the records of one batch may have when they are inflated to be looked at.
+const INFLATED_MAX: usize = 100 << 20;
+
+/// Sets up topics, and reads and writes record batches of message format v2.
+pub(crate) struct KafkaTopics;
+
+impl TopicFormat for KafkaTopics {
+    fn format(&self) -> FormatId {
+        FORMAT
+    }
+
+    fn check_name(&self, name: &str, vhost: &Vhost, broker: &Broker) -> Result<(), String> {
+        administration::check_topic_name(name, vhost, broker)
+    }
+
+    fn plan(&self, given: &[(Name, Name)], usual: Durability) -> Result<(TopicSettings, Option<Durability>), String> {
+        administration::plan_settings(given, usual)
+    }
+
+    fn change(
+        &self,
+        before: &TopicDefinition,
+        changes: &[(Name, Option<Name>)],
+        usual: Durability,
+    ) -> Result<TopicSettings, String> {
+        administration::change_settings(before, changes, usual)
+    }
+
+    fn settings(&self, topic: &TopicDefinition) -> Vec<TopicSetting> {
+        let told = administration::settings_of(topic).into_iter().map(|setting| TopicSetting {
+            name: setting.name.to_owned(),
+            value: setting.value,
+            given: setting.given,
+            fixed: setting.fixed,
+            about: setting.about.to_owned(),
+        });
+        told.collect()
+    }
+
+    fn partition_of(&self, key: &[u8], partitions: u32) -> u32 {
+        administration::partition_of(key, partitions)
+    }
+
+    fn assignment(&self, bytes: &[u8]) -> Option<Vec<(String, Vec<u32>)>> {
+        administration::read_assignment(bytes)
+    }
+
+    fn read(&self, batches: &[u8], each: &mut dyn FnMut(&TopicRecord<'_>) -> bool) -> Option<u64> {
+        let mut next = None;
+        for (header, batch) in Batches::new(batches).map_while(Result::ok) {
+            next = u64::try_from(header.last_offset().wrapping_add(1)).ok();
+            let section = match inflate(batch, INFLATED_MAX) {
+                Ok(section) if !header.attributes.has(Attributes::CONTROL) => section,
+                _ => continue,
+            };
+            for record in Records::new(&header, &section).map_while(Result::ok) {
+                let Ok(offset) = u64::try_from(record.offset) else { continue };
+                let headers = record.headers.map(|Header { key, value }| (key, value)).collect();
+                let (time, key, body) = (record.timestamp, record.key, record.value);
+                if !each(&TopicRecord { offset, time, key, body, headers }) {
+                    return Some(offset);
+                }
+            }
+        }
+        next
+    }
+
+    fn write(&self, records: &[NewTopicRecord], topic: &TopicDefinition, now: Time) -> Result<TopicBatch, String> {
+        let headers: Vec<Vec<Header<'_>>> = records.iter().map(headers).collect();
+        let of = |(record, headers)| new_record(record, headers, now);
+        let records: Vec<NewRecord<'_>> = records.iter().zip(&headers).map(of).collect();
+        let written = administration::write_batch(&records, topic, now)?;
+        Ok(TopicBatch { bytes: written.bytes, count: written.count, max_time: written.max_time })
+    }
+}
+
+fn headers(record: &NewTopicRecord) -> Vec<Header<'_>> {
+    record.headers.iter().map(|(key, value)| Header { key, value: value.as_deref() }).collect()
+}
+
+fn new_record<'r>(record: &'r NewTopicRecord, headers: &'r Vec<Header<'r>>, now: Time) -> NewRecord<'r> {
+    let bytes = |bytes: &'r Option<Bytes>| bytes.as_deref();
+    let timestamp = record.time.unwrap_or(now.0.cast_signed());
+    NewRecord { timestamp, key: bytes(&record.key), value: bytes(&record.body), headers }
+}
