@@ -21,8 +21,6 @@ pub trait TopicFormat: Send + Sync {
     ) -> Result<TopicSettings, String>;
     /// All settings of a topic, ascending by name.
     fn settings(&self, topic: &TopicDefinition) -> Vec<TopicSetting>;
-    /// The partition that a key belongs to.
-    fn partition_of(&self, key: &[u8], partitions: u32) -> u32;
     /// What a member of a group has: topics with partitions. `None` if it cannot be read.
     fn assignment(&self, bytes: &[u8]) -> Option<Vec<(String, Vec<u32>)>>;
     /// Hands over the records of batches that lie back to back until `each` says no. Returns the offset to go on at: behind

@@ -60,7 +60,7 @@ pub use queue::consumers::{ConsumerSpec, Credit, delivery_cost};
 pub use queue::settle::{Got, Outcome};
 pub use registry::{ChannelListing, ConnectionListing, Traffic};
 pub use route::{Route, RouteQuery};
-pub use stream::{Stream, StreamError, StreamProgress, StreamSpec, StreamStart};
+pub use stream::{Stream, StreamError, StreamProgress, StreamSpec, StreamStart, partition_of};
 pub use topic::{AppendError, Appended, Arrival, Batch, FetchError, Fetched, Offsets, PartitionHandle, TopicHandle};
 pub use topic::{Compactions, Lookup, PartitionSettings, TrimError};
 pub use topology::Vhost;

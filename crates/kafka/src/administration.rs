@@ -4,11 +4,9 @@
 //! partition a key belongs to is known here; the process hands these functions over.
 
 mod assignment;
-mod partitioner;
 mod settings;
 mod write;
 
 pub use assignment::read_assignment;
-pub use partitioner::partition_of;
 pub use settings::{Setting, change_settings, check_topic_name, plan_settings, settings_of};
 pub use write::{Written, write_batch};

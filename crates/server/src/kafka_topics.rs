@@ -47,10 +47,6 @@ impl TopicFormat for KafkaTopics {
         told.collect()
     }
 
-    fn partition_of(&self, key: &[u8], partitions: u32) -> u32 {
-        administration::partition_of(key, partitions)
-    }
-
     fn assignment(&self, bytes: &[u8]) -> Option<Vec<(String, Vec<u32>)>> {
         administration::read_assignment(bytes)
     }

@@ -9,7 +9,7 @@ use crate::limits::{GET_BYTES_MAX, GET_COUNT_MAX, RECORD_WAIT_MS_MAX};
 use crate::mapping::topics as objects;
 use crate::topics::{NewTopicRecord, TopicBatch};
 use crate::waiting::Waiting;
-use narumq_broker::{Batch, PartitionHandle, TopicHandle};
+use narumq_broker::{Batch, PartitionHandle, TopicHandle, partition_of};
 use narumq_door::Context;
 use narumq_model::{Lsn, SessionId};
 use serde_json::{Map, Value, json};
@@ -205,7 +205,7 @@ pub(super) fn publish(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome,
     for (index, value) in list.iter().enumerate() {
         let wrong = |why: String| Problem::bad(format!("record {index}: {why}"));
         let (record, partition) = objects::new_record(value).map_err(wrong)?;
-        let by_key = || record.key.as_ref().map_or(sticky, |key| format.partition_of(key, topic.partition_count()));
+        let by_key = || record.key.as_ref().map_or(sticky, |key| partition_of(key, topic.partition_count()));
         let partition = partition.unwrap_or_else(by_key);
         if partition >= topic.partition_count() {
             return Err(Problem::bad(format!("record {index}: topic '{}' has no partition {partition}", path[2])));

@@ -127,6 +127,7 @@ impl From<CreateTopicError> for Problem {
             CreateTopicError::Exists
             | CreateTopicError::IsQueue
             | CreateTopicError::Format
+            | CreateTopicError::Collides
             | CreateTopicError::Partitions => Self::bad(error.to_string()),
         }
     }

@@ -4,9 +4,12 @@
 //! length u32 | base offset u64 | epoch u32 | count u32 | latest time i64 | lines of [time, key, body, headers]
 //! ```
 
+use bytes::Bytes;
 use narumq_admin::{NewTopicRecord, TopicBatch, TopicFormat, TopicRecord, TopicSetting};
-use narumq_broker::{BatchFacts, Broker, Dialect, TopicSettings, Vhost};
-use narumq_model::{Durability, FormatId, Name, Time, TopicDefinition, TopicPolicy};
+use narumq_broker::{
+    BatchFacts, BrokenBatch, Broker, Compacted, Dialect, KeyedRecord, Tombstones, TopicSettings, Vhost,
+};
+use narumq_model::{Durability, FormatId, Name, Record, Time, TopicDefinition, TopicPolicy};
 use serde_json::{Value, json};
 
 const HEAD: usize = 28;
@@ -39,6 +42,29 @@ impl Dialect for JsonLines {
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
         batch[4..12].copy_from_slice(&base.to_be_bytes());
         batch[12..16].copy_from_slice(&epoch.to_be_bytes());
+    }
+
+    // The door reads and writes by its own format: what other doors and compaction need is never asked for here.
+
+    fn expand(&self, _: &Bytes, _: usize, _: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch> {
+        unreachable!("nobody reads these as messages")
+    }
+
+    fn frame(&self, _: &[Record], _: &TopicPolicy, _: Time) -> Vec<u8> {
+        unreachable!("no exchange leads to these topics")
+    }
+
+    fn keys(&self, _: &[u8], _: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch> {
+        unreachable!("these topics are not compacted")
+    }
+
+    fn compact(
+        &self,
+        _: &[u8],
+        _: Tombstones,
+        _: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch> {
+        unreachable!("these topics are not compacted")
     }
 }
 
@@ -93,10 +119,6 @@ impl TopicFormat for JsonLines {
         let value = given.map_or("604800000", |(_, value)| value).to_owned();
         let (name, about) = ("retention.ms".to_owned(), "how long".to_owned());
         vec![TopicSetting { name, value, given: given.is_some(), fixed: false, about }]
-    }
-
-    fn partition_of(&self, key: &[u8], partitions: u32) -> u32 {
-        key.iter().map(|b| u32::from(*b)).sum::<u32>() % partitions
     }
 
     fn assignment(&self, bytes: &[u8]) -> Option<Vec<(String, Vec<u32>)>> {

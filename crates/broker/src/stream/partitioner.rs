@@ -1,9 +1,9 @@
-//! The partition that a key belongs to, as Kafka's clients compute it: 32-bit MurmurHash2 with their seed.
+//! The partition of a key, as clients compute it that choose themselves: 32-bit MurmurHash2 with their seed.
 
 const SEED: u32 = 0x9747_b28c;
 const FACTOR: u32 = 0x5bd1_e995;
 
-/// The partition of a key among `partitions`, at least 1: the one that the Java client, and all that follow it, choose.
+/// The partition of a key among `partitions`, at least 1: the one that such clients choose.
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_the_clients() {
-        // The values that the Java client's own tests expect.
+        // The values that those clients' own tests expect.
         for (key, hash) in [
             (&b"21"[..], -973_932_308_i32),
             (b"foobar", -790_332_482),
