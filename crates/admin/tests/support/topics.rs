@@ -4,9 +4,12 @@
 //! length u32 | base offset u64 | epoch u32 | count u32 | latest time i64 | lines of [time, key, body, headers]
 //! ```
 
+use bytes::Bytes;
 use narumq_admin::{NewTopicRecord, TopicBatch, TopicFormat, TopicRecord, TopicSetting};
-use narumq_broker::{BatchFacts, Broker, Dialect, TopicSettings, Vhost};
-use narumq_model::{Durability, FormatId, Name, Time, TopicDefinition, TopicPolicy};
+use narumq_broker::{
+    BatchFacts, BrokenBatch, Broker, Compacted, Dialect, KeyedRecord, Tombstones, TopicSettings, Vhost,
+};
+use narumq_model::{Durability, FormatId, Name, Record, Time, TopicDefinition, TopicPolicy};
 use serde_json::{Value, json};
 
 const HEAD: usize = 28;
@@ -39,6 +42,29 @@ impl Dialect for JsonLines {
     fn place(&self, batch: &mut [u8], base: u64, epoch: u32) {
         batch[4..12].copy_from_slice(&base.to_be_bytes());
         batch[12..16].copy_from_slice(&epoch.to_be_bytes());
+    }
+
+    // No other door reads these topics, and nothing compacts them here.
+
+    fn expand(&self, _: &Bytes, _: usize, _: &mut dyn FnMut(u64, Record)) -> Result<(), BrokenBatch> {
+        Err(BrokenBatch("not read".into()))
+    }
+
+    fn frame(&self, _: &[Record], _: &TopicPolicy, _: Time) -> Vec<u8> {
+        panic!("nobody publishes to these topics through an exchange")
+    }
+
+    fn keys(&self, _: &[u8], _: &mut dyn FnMut(KeyedRecord<'_>)) -> Result<(), BrokenBatch> {
+        Err(BrokenBatch("not compacted".into()))
+    }
+
+    fn compact(
+        &self,
+        _: &[u8],
+        _: Tombstones,
+        _: &mut dyn FnMut(KeyedRecord<'_>) -> bool,
+    ) -> Result<Compacted, BrokenBatch> {
+        Err(BrokenBatch("not compacted".into()))
     }
 }
 
@@ -122,7 +148,7 @@ impl TopicFormat for JsonLines {
     }
 
     fn write(&self, records: &[NewTopicRecord], topic: &TopicDefinition, now: Time) -> Result<TopicBatch, String> {
-        let shown = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map(|b| String::from_utf8_lossy(b).into_owned());
+        let shown = |bytes: &Option<Bytes>| bytes.as_ref().map(|b| String::from_utf8_lossy(b).into_owned());
         let (mut bytes, mut max_time) = (vec![0; HEAD], i64::MIN);
         for record in records {
             let time = record.time.unwrap_or(now.0 as i64);
