@@ -125,6 +125,7 @@ impl From<CreateTopicError> for Problem {
         match error {
             CreateTopicError::Unknown => Self::NotFound,
             CreateTopicError::Exists
+            | CreateTopicError::Collides
             | CreateTopicError::IsQueue
             | CreateTopicError::Format
             | CreateTopicError::Collides

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn tables_are_read_within_their_bytes() {
-        let bytes = b"\0\0\0\x14\x01aS\0\0\0\x02hi\x01bI\xff\xff\xff\xff\x01cV";
+        let bytes = b"\0\0\0\x13\x01aS\0\0\0\x02hi\x01bI\xff\xff\xff\xff\x01cV";
         assert_eq!(Fields(bytes).table(), Some(json!({"a": "hi", "b": -1, "c": null})));
         for end in 0..bytes.len() {
             assert_eq!(Fields(&bytes[..end]).table(), None);
