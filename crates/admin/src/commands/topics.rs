@@ -128,7 +128,6 @@ impl From<CreateTopicError> for Problem {
             | CreateTopicError::Collides
             | CreateTopicError::IsQueue
             | CreateTopicError::Format
-            | CreateTopicError::Collides
             | CreateTopicError::Partitions => Self::bad(error.to_string()),
         }
     }
