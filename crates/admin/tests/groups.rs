@@ -157,6 +157,7 @@ fn partitions_cursors_and_queues_have_metrics_under_both_names() {
         r#"narumq_group_lag{vhost="/",group="g",topic="t",partition="0"} 6"#,
         r#"narumq_group_oldest_age_seconds{vhost="/",group="g",topic="t",partition="0"} 0.000"#,
         r#"narumq_queue_lag{vhost="/",queue="a\"b"} 0"#,
+        r#"narumq_queue_oldest_age_seconds{vhost="/",queue="a\"b"} 0.000"#,
         r#"kafka_topic_partition_oldest_offset{partition="0",topic="t"} 2"#,
         r#"kafka_topic_partition_current_offset{partition="0",topic="t"} 10"#,
         r#"kafka_topic_partitions{topic="t"} 2"#,

@@ -3,6 +3,7 @@
 //! publish: admit → log → lane (once visible) → dispatch → overflow → expiry → chill.   settle: lease → gone | back | dead → dispatch.
 
 pub(crate) mod admit;
+mod arrivals;
 pub(crate) mod consumers;
 mod delayed;
 mod dispatch;
@@ -27,6 +28,7 @@ use crate::core::{Core, lock};
 use crate::event::{Event, Mailboxes};
 use crate::parts::Parts;
 use crate::turn::Turn;
+use arrivals::Arrivals;
 use consumers::Consumers;
 use delayed::Delayed;
 use doomed::Doomed;
@@ -56,6 +58,8 @@ pub struct QueueCounts {
     pub ready_bytes: u64,
     /// Messages whose bytes turned out damaged on the disk: kept, not handed over.
     pub damaged: u64,
+    /// About when the oldest of those came that wait or are handed over; a little too early, `None` if there is none.
+    pub oldest: Option<Time>,
 }
 
 /// A queue. Its definition never changes; its state is behind its lock.
@@ -112,6 +116,8 @@ pub(crate) struct QueueState {
     excess: Excess,
     /// Some message may die of age.
     timed: bool,
+    /// When its messages came.
+    arrivals: Arrivals,
     /// The deadline this queue is armed for.
     armed: Time,
     pub(crate) last_used: Time,
@@ -197,6 +203,7 @@ impl Queue {
             suspect_below: Seq(0),
             excess: Excess::default(),
             timed: false,
+            arrivals: Arrivals::default(),
             armed: Time::NEVER,
             last_used: now,
             had_consumer: false,
@@ -224,6 +231,7 @@ impl Queue {
     pub(crate) fn counts(&self) -> QueueCounts {
         let state = self.lock();
         QueueCounts {
+            oldest: state.oldest().and_then(|seq| state.arrivals.of(seq)),
             ready: state.ready,
             unsettled: state.leases.len() as u64,
             consumers: state.consumers.len() as u32,
@@ -250,6 +258,11 @@ impl QueueState {
         }
         self.let_go_held(core);
         self.count_memory(core);
+    }
+
+    /// The first of the messages that wait or are handed over.
+    fn oldest(&self) -> Option<Seq> {
+        self.lanes.iter().filter_map(Lane::first).chain(self.leases.first()).min()
     }
 
     fn post(&mut self, mailboxes: &Mailboxes, turn: &mut Turn) {

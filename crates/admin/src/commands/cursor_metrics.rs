@@ -5,7 +5,7 @@
 
 use super::metrics::{Exposition, escape};
 use crate::Shared;
-use narumq_broker::{Arrival, Broker, CursorListing, Vhost};
+use narumq_broker::{Broker, CursorListing, Vhost};
 use narumq_door::Context;
 use narumq_model::Time;
 use std::fmt::Write;
@@ -52,7 +52,10 @@ const CURSORS: [Family; 5] = [
     exporter("kafka_consumergroup_lag", 1, "Current Approximate Lag of a ConsumerGroup at Topic/Partition"),
 ];
 const GROUPS: [Family; 1] = [exporter("kafka_consumergroup_members", 0, "Amount of members in a consumer group")];
-const QUEUES: [Family; 1] = [own("narumq_queue_lag", 0, "Messages that wait, and those handed over and not settled.")];
+const QUEUES: [Family; 2] = [
+    own("narumq_queue_lag", 0, "Messages that wait, and those handed over and not settled."),
+    own("narumq_queue_oldest_age_seconds", 1, "About since when the oldest of them came; 0 without lag."),
+];
 
 /// Writes all of them.
 pub(super) fn cursors(out: &mut Exposition, shared: &Shared, cx: &Context<'_>) {
@@ -61,7 +64,7 @@ pub(super) fn cursors(out: &mut Exposition, shared: &Shared, cx: &Context<'_>) {
     for vhost in broker.vhosts() {
         of_topics(broker, &vhost, &mut partitions, &mut topics);
         of_groups(broker, &vhost, now, (&mut cursors, &mut groups));
-        of_queues(shared, broker, &vhost, &mut queues);
+        of_queues(shared, broker, &vhost, now, &mut queues);
     }
     out.gauge("kafka_brokers", "Number of Brokers in the Kafka Cluster.", 1);
     let untold = write(out, &PARTITIONS, &partitions) + write(out, &TOPICS, &topics);
@@ -137,25 +140,26 @@ fn of_cursor(cursor: &CursorListing, vhost: &str, group: &str, now: Time) -> Row
         values: [
             Some(cursor.committed.offset.to_string()),
             Some(cursor.lag().to_string()),
-            Some(seconds(cursor.waiting_since, now)),
+            Some(seconds(cursor.waiting_since.map(|arrival| arrival.at), now)),
         ],
     }
 }
 
-fn of_queues(shared: &Shared, broker: &Broker, vhost: &Vhost, queues: &mut Rows<1>) {
+fn of_queues(shared: &Shared, broker: &Broker, vhost: &Vhost, now: Time, queues: &mut Rows<2>) {
     let name = escape(vhost.name());
     for queue in shared.queues(broker, vhost) {
         queues.add(|| {
             let counts = broker.counts(&queue);
             let labels = format!("vhost=\"{name}\",queue=\"{}\"", escape(queue.name()));
             let lag = counts.ready + counts.unsettled;
-            Some(Row { own: labels.clone(), exporter: labels, values: [Some(lag.to_string())] })
+            let values = [Some(lag.to_string()), Some(seconds(counts.oldest, now))];
+            Some(Row { own: labels.clone(), exporter: labels, values })
         });
     }
 }
 
-fn seconds(since: Option<Arrival>, now: Time) -> String {
-    let millis = since.map_or(0, |arrival| now.since(arrival.at));
+fn seconds(since: Option<Time>, now: Time) -> String {
+    let millis = since.map_or(0, |came| now.since(came));
     format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 

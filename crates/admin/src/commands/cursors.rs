@@ -52,7 +52,7 @@ fn of_queue(call: &Call<'_, '_>, queue: &QueueHandle) -> Value {
         "messages_ready": counts.ready,
         "messages_unacknowledged": counts.unsettled,
         "lag": counts.ready + counts.unsettled,
-        "oldest_age_ms": null,
-        "oldest_age_exact": true,
+        "oldest_age_ms": counts.oldest.map(|came| call.cx.turn.now.since(came)),
+        "oldest_age_exact": false,
     })
 }

@@ -55,6 +55,10 @@ impl QueueState {
 
     /// What follows a push: hand over, drop what is too much or too old, let go of memory.
     pub(crate) fn settle_in(&mut self, queue: &Arc<Queue>, core: &Core, turn: &mut Turn) {
+        self.arrivals.note(self.next_seq, turn.now);
+        if self.arrivals.is_full() {
+            self.arrivals.tidy(self.oldest().unwrap_or(self.next_seq));
+        }
         if !self.delayed.is_empty() {
             self.appear(turn.now);
         }

@@ -100,6 +100,15 @@ impl Lane {
         }
     }
 
+    /// The first message, or of a block on the disk the last.
+    pub(crate) fn first(&self) -> Option<Seq> {
+        self.stretches.iter().find_map(|stretch| match stretch {
+            Stretch::Ram(ram) => ram.front().map(|ready| ready.seq),
+            Stretch::Cold(cold) => cold.front().map(|range| range.first),
+            Stretch::Spilled(blocks) => blocks.front().map(|block| block.last),
+        })
+    }
+
     /// Takes the message at the front, if it is in memory.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Ready> {

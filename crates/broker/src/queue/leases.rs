@@ -78,6 +78,12 @@ impl Leases {
         self.kept.len() + self.bare.len()
     }
 
+    /// The first message that is handed over.
+    pub(crate) fn first(&self) -> Option<Seq> {
+        let (kept, bare) = (self.kept.iter().next(), self.bare.iter().next());
+        kept.map(|(seq, _)| seq).into_iter().chain(bare.map(|(seq, _)| seq)).min()
+    }
+
     /// Memory of the messages kept, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.memory.bytes()

@@ -3,6 +3,7 @@
 mod claims;
 mod ranges;
 
+use super::arrivals::Arrivals;
 use super::remove::decode_removed;
 use super::snapshot::Snapshot;
 use super::snapshot::content::Content;
@@ -31,6 +32,7 @@ pub(crate) struct Restoring {
     timed: bool,
     bytes: u64,
     suspect_below: u64,
+    arrivals: Arrivals,
     lanes: Vec<Ranges>,
     marks: BTreeMap<Seq, Mark>,
     /// When messages that are not visible yet become so, and their payload bytes.
@@ -56,6 +58,7 @@ impl Restoring {
         self.timed = state.timed;
         self.bytes = state.ready_bytes;
         self.suspect_below = state.suspect_below;
+        self.arrivals = state.arrivals;
         self.lanes.clear();
         self.marks.clear();
         self.delayed.clear();
@@ -92,6 +95,10 @@ impl Restoring {
         if lsn > self.covered {
             self.next_seq = self.next_seq.max(seq.0 + 1);
             self.timed |= entry.expires_at != Time::NEVER;
+            self.arrivals.note(Seq(seq.0 + 1), entry.time);
+            if self.arrivals.is_full() {
+                self.arrivals.tidy(Seq(0));
+            }
             if entry.visible_at != Time(0) {
                 self.delayed.insert(seq, (entry.visible_at, bytes));
             }
@@ -142,6 +149,7 @@ impl Restoring {
         state.suspect_below = if clean { Seq(self.suspect_below) } else { Seq(self.next_seq.max(last + 1)) };
         state.next_seq = Seq(self.next_seq.max(last + 1).max(first_of_epoch));
         state.timed = self.timed;
+        state.arrivals = std::mem::take(&mut self.arrivals);
         state.ready_bytes = self.bytes;
         // Priorities above the queue's highest count as that.
         let above = self.lanes.split_off(self.lanes.len().min(state.lanes.len()));

@@ -1,7 +1,7 @@
 //! A queue's State: what recovery needs instead of the heads before it.
 //!
 //! ```text
-//! root:     u8 version = 2 | varint next seq | u8 timed | varint ready bytes | varint suspect below | content
+//! root:     u8 version = 3 | varint next seq | u8 timed | varint ready bytes | varint suspect below | arrivals | content
 //! part:     content; its number is the lowest sequence that it is about, and it goes up to the next part's
 //! ```
 //! Only journaled messages stand in it: ready, leased, leaving or damaged alike. A large State keeps the content in parts,
@@ -9,6 +9,7 @@
 
 pub(super) mod content;
 
+use super::arrivals::Arrivals;
 use super::lane::{Lane, Ready, extend};
 use super::{Mark, Queue, QueueState};
 use crate::codec::Reader;
@@ -19,7 +20,7 @@ use narumq_log::varint;
 use narumq_model::{Lsn, Message, Seq, SeqRange, Time};
 use std::collections::{BTreeMap, VecDeque};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A State, decoded.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub(crate) struct Snapshot {
     pub(crate) timed: bool,
     pub(crate) ready_bytes: u64,
     pub(crate) suspect_below: u64,
+    pub(crate) arrivals: Arrivals,
     pub(crate) content: Content,
 }
 
@@ -39,6 +41,7 @@ impl Snapshot {
         out.push(u8::from(self.timed));
         varint::put(&mut out, self.ready_bytes);
         varint::put(&mut out, self.suspect_below);
+        self.arrivals.encode(&mut out);
         content.encode(&mut out);
         out
     }
@@ -73,6 +76,7 @@ impl Snapshot {
             timed: reader.bool()?,
             ready_bytes: reader.number()?,
             suspect_below: reader.number()?,
+            arrivals: Arrivals::read(&mut reader)?,
             content: Content::read(&mut reader)?,
         })
     }
@@ -125,6 +129,7 @@ impl QueueState {
             timed: self.timed,
             ready_bytes: (self.ready_bytes + self.leased_bytes()).saturating_sub(self.transient_bytes()),
             suspect_below: self.suspect_below.0,
+            arrivals: self.arrivals.clone(),
             content: Content { lanes: self.journaled_lanes(), marks, delayed },
         }
     }
@@ -207,6 +212,7 @@ mod tests {
             timed: true,
             ready_bytes: 12_345,
             suspect_below: 7,
+            arrivals: Arrivals::default(),
             content: content.clone(),
         };
         let (bytes, parts) = state.encode([].into_iter());
