@@ -42,6 +42,8 @@ pub(crate) struct Core {
     pub(crate) reads: ReadMemory,
     pub(crate) open_segments: OpenSegments,
     pub(crate) compactions: CompactionTotals,
+    /// Batches that cannot be read record by record and were passed over, each counted once.
+    pub(crate) batches_broken: AtomicU64,
     /// Memory of the messages that all queues keep, ready or handed over, in bytes.
     pub(crate) window: AtomicU64,
     pub(crate) scratch: Scratch,
@@ -76,6 +78,7 @@ impl Core {
             reads: ReadMemory::default(),
             open_segments: OpenSegments::default(),
             compactions: CompactionTotals::default(),
+            batches_broken: AtomicU64::new(0),
             window: AtomicU64::new(0),
             scratch: Scratch::default(),
             totals: Totals::default(),

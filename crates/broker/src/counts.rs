@@ -67,6 +67,4 @@ counts! {
     queues_created,
     #[doc = "Queues deleted."]
     queues_deleted,
-    #[doc = "Batches of topics that could not be read record by record and were passed over, each counted once."]
-    batches_broken,
 }

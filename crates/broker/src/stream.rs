@@ -177,6 +177,11 @@ impl Broker {
         }
     }
 
+    /// Batches that could not be read record by record since the start, by readers or compactions, each counted once.
+    pub fn broken_batches(&self) -> u64 {
+        self.core.batches_broken.load(Ordering::Relaxed)
+    }
+
     /// How many read a topic record by record.
     pub fn stream_readers(&self, topic: &TopicHandle) -> u32 {
         topic.0.readers.load(Ordering::Relaxed)

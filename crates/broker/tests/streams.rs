@@ -222,7 +222,7 @@ fn a_batch_that_cannot_be_read_is_passed_over_and_told_of_once() {
     for _ in 0..2 {
         assert_eq!(all(&mut rig, "t", StreamStart::First), ["0/1@0", "0/1@5"]);
     }
-    assert_eq!(rig.broker.counts_since_start().batches_broken, 1);
+    assert_eq!(rig.broker.broken_batches(), 1);
     let warnings = warnings.lock().expect("one thread");
     assert!(warnings.len() == 1 && warnings[0].contains("topic t, partition 0: the batch at offset 1"), "{warnings:?}");
 }

@@ -65,9 +65,30 @@ pub(super) fn metrics(shared: &Shared, cx: &Context<'_>) -> Answer {
         out.metric("counter", name, help.trim(), &[], value);
     }
 
+    topics(&mut out, cx);
     cursor_metrics::cursors(&mut out, shared, cx);
     process(&mut out, shared, cx);
     Answer::text("text/plain; version=0.0.4; charset=utf-8", out.0.into_bytes())
+}
+
+/// What becomes of topics behind the scenes.
+fn topics(out: &mut Exposition, cx: &Context<'_>) {
+    let done = cx.broker.compactions();
+    out.gauge("narumq_compactions_pending", "Compactions that wait or are under way.", done.pending);
+    for (name, help, value) in [
+        (
+            "narumq_batches_broken_total",
+            "Batches that cannot be read and were passed over.",
+            cx.broker.broken_batches(),
+        ),
+        ("narumq_compactions_total", "Compactions that came to their end.", done.done),
+        ("narumq_compactions_failed_total", "Compactions that failed.", done.failed),
+        ("narumq_compaction_read_bytes_total", "Bytes looked through for what stays.", done.bytes_read),
+        ("narumq_compaction_replaced_bytes_total", "Bytes that gave way to fewer.", done.bytes_replaced),
+        ("narumq_compaction_written_bytes_total", "Bytes that took their place.", done.bytes_written),
+    ] {
+        out.metric("counter", name, help, &[], value);
+    }
 }
 
 fn process(out: &mut Exposition, shared: &Shared, cx: &Context<'_>) {

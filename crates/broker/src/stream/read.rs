@@ -69,7 +69,7 @@ impl Broker {
     fn fill(&self, lane: &mut Lane, session: SessionId, turn: &mut Turn, pending: &mut Lsn) -> Found {
         while lane.records.is_empty() {
             if let Some(batch) = lane.batches.pop_front() {
-                self.expand(lane, &batch, turn);
+                self.expand(lane, &batch);
                 continue;
             }
             match lane.next {
@@ -122,7 +122,7 @@ impl Broker {
         }
     }
 
-    fn expand(&self, lane: &mut Lane, batch: &Bytes, turn: &mut Turn) {
+    fn expand(&self, lane: &mut Lane, batch: &Bytes) {
         let dialect = lane.partition.0.dialect.clone();
         let Some(facts) = dialect.batch(batch) else { return };
         let behind = facts.base + u64::from(facts.count);
@@ -146,7 +146,7 @@ impl Broker {
             Ok(()) => None,
         };
         if let Some(why) = why {
-            turn.counts.batches_broken += u64::from(lane.partition.0.pass_over(&self.core, facts.base, &why));
+            lane.partition.0.pass_over(&self.core, facts.base, &why);
         }
         lane.next = Next::Offset(behind);
     }

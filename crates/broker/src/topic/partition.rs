@@ -21,6 +21,7 @@ use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, SessionId, TopicPo
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// A partition.
@@ -137,20 +138,20 @@ impl Partition {
         }
     }
 
-    /// The batch at this offset cannot be read record by record, and is passed over: told of once, of very many not each.
-    /// Whether it was told of now.
-    pub(crate) fn pass_over(&self, core: &Core, base: u64, why: &str) -> bool {
+    /// The batch at this offset cannot be read record by record, and is passed over: counted and told of once, of very many not
+    /// each.
+    pub(crate) fn pass_over(&self, core: &Core, base: u64, why: &str) {
         let mut state = self.lock();
         let news = state.broken.len() < BROKEN_MAX && state.broken.insert(base);
         drop(state);
         if news {
+            core.batches_broken.fetch_add(1, Ordering::Relaxed);
             let Self { topic, number, .. } = self;
             core.warn(format_args!(
                 "topic {topic}, partition {number}: the batch at offset {base} cannot be read ({why}): it is \
                  kept and passed over"
             ));
         }
-        news
     }
 
     pub(crate) fn change_policy(&self, policy: Arc<TopicPolicy>) {
