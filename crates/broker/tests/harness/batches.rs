@@ -126,7 +126,8 @@ struct Plain;
 impl MessageDialect for Plain {
     fn read(&self, message: &Message) -> Record {
         let (routing_key, body) = (Bytes::copy_from_slice(message.key()), message.payload_bytes());
-        Record { routing_key: Some(routing_key), body: Some(body), ..Record::default() }
+        let exchange = Some(Bytes::copy_from_slice(message.exchange()));
+        Record { exchange, routing_key: Some(routing_key), body: Some(body), ..Record::default() }
     }
 
     fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message {
