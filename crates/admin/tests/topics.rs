@@ -88,9 +88,9 @@ fn records_go_where_their_keys_belong_and_are_read_from_offsets_on() {
     let mut client = Client::open(&broker, &door);
     client.ask("PUT", T, r#"{"partitions":2}"#);
     let records = json!([
-        {"key": "a", "payload": "one", "headers": {"h": "v"}, "timestamp": 1000},
+        {"key": "d", "payload": "one", "headers": {"h": "v"}, "timestamp": 1000},
         {"key": "b", "payload": "two", "timestamp": 2000},
-        {"key": "a", "payload": null, "timestamp": 3000},
+        {"key": "d", "payload": null, "timestamp": 3000},
         {"partition": 0, "payload": "four", "timestamp": 500},
     ]);
     let places = publish(&mut client, &records);
@@ -100,7 +100,7 @@ fn records_go_where_their_keys_belong_and_are_read_from_offsets_on() {
     let read = client.ask("POST", &get, r#"{"offsets":{"0":1,"1":0}}"#).json();
     assert_eq!(read["next"], json!({"0": 2, "1": 2}));
     let row =
-        json!({"partition": 1, "offset": 0, "timestamp": 1000, "key": "a", "headers": [["h", "v"]], "payload": "one"});
+        json!({"partition": 1, "offset": 0, "timestamp": 1000, "key": "d", "headers": [["h", "v"]], "payload": "one"});
     assert_eq!((&read["records"][1], &read["records"][2]["payload"]), (&row, &Value::Null));
     assert_eq!(read["records"].as_array().map(Vec::len), Some(3));
     let read = client.ask("POST", &get, r#"{"offsets":{"1":0},"count":1}"#).json();

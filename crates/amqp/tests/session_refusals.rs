@@ -193,12 +193,23 @@ fn arguments_of_queues() {
         },
         "invalid arg 'x-max-priority' for queue 'n' in vhost '/' of queue type rabbit_quorum_queue",
     );
-    let buffer = arguments(|table| {
-        table.long_string(b"x-queue-type", b"stream");
-    });
-    one(
-        &QueueDeclare { arguments: Table::parse(&buffer).unwrap(), durable: true, ..declare("n") },
-        "connection 540 50.10 NOT_IMPLEMENTED - queue type 'stream' is not supported yet",
+    argued(
+        |table| {
+            table.long_string(b"x-queue-type", b"stream");
+        },
+        "invalid property 'non-durable' for queue 'n' in vhost '/'",
+    );
+    argued(
+        |table| {
+            table.long_string(b"x-queue-type", b"stream").entry(b"x-max-priority", Value::Byte(5));
+        },
+        "invalid arg 'x-max-priority' for queue 'n' in vhost '/' of queue type rabbit_stream_queue",
+    );
+    argued(
+        |table| {
+            table.long_string(b"x-queue-type", b"stream").long_string(b"x-max-age", b"5 days");
+        },
+        "invalid arg 'x-max-age' for queue 'n' in vhost '/': invalid_max_age",
     );
     let buffer = arguments(|table| {
         table.long_string(b"x-match", b"zz");

@@ -41,7 +41,7 @@ fn stage() -> Stage {
 fn every_setting_of_a_topic_has_a_type_and_a_text() {
     let mut stage = stage();
     describe(&mut stage, 4, resource((TOPIC, "t"), None), |told| {
-        assert_eq!((told.error_code, told.error_message, told.configs.len()), (0, None, 35));
+        assert_eq!((told.error_code, told.error_message, told.configs.len()), (0, None, 37));
         for config in &told.configs {
             assert!((1..=7).contains(&config.config_type), "{config:?}");
             assert!(config.documentation.is_some_and(|text| text.len() > 20), "{config:?}");
