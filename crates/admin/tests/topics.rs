@@ -181,3 +181,19 @@ fn a_topic_is_trimmed_up_to_an_offset_or_a_time() {
     let refused = client.ask("POST", &format!("{T}/trim"), r#"{"before":"latest"}"#);
     assert_eq!(reason(&refused), "topic 't' is only compacted: nothing may be trimmed from it");
 }
+
+#[test]
+fn a_topic_is_a_queue_of_type_stream_for_those_who_list_queues() {
+    let (broker, door) = (broker(), door(&Known::default()));
+    let mut client = Client::open(&broker, &door);
+    client.ask("PUT", T, r#"{"partitions":2}"#);
+    publish(&mut client, &json!([{"payload": "one"}, {"payload": "two"}, {"payload": "three"}]));
+    let queues = client.get("/api/queues");
+    let stream = queues.as_array().and_then(|queues| queues.iter().find(|queue| queue["name"] == "t"));
+    let stream = stream.expect("it is listed");
+    let told = ["type", "durable", "messages", "consumers", "arguments"].map(|name| stream[name].clone());
+    assert_eq!(told, [json!("stream"), json!(true), json!(3), json!(0), json!({"x-queue-type": "stream"})]);
+    assert_eq!(client.get("/api/queues/%2F/t")["messages"], 3);
+    assert_eq!(client.ask("DELETE", "/api/queues/%2F/t", "").status, 204);
+    assert_eq!(client.ask("GET", T, "").status, 404);
+}

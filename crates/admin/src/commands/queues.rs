@@ -4,7 +4,7 @@ use super::{Answer, Call, Outcome, boolean, done, free_name};
 use crate::directory::ConsumerListing;
 use crate::error::Problem;
 use crate::mapping::{objects, settings};
-use narumq_broker::{Declared, QueueError, QueueHandle, QueueSpec, Vhost};
+use narumq_broker::{Declared, QueueError, QueueHandle, QueueSpec, TopicHandle, Vhost};
 use serde_json::Value;
 
 impl Call<'_, '_> {
@@ -23,6 +23,11 @@ impl Call<'_, '_> {
         }
     }
 
+    fn stream_object(&self, topic: &TopicHandle) -> Value {
+        let (offsets, readers) = (self.cx.broker.all_offsets(topic), self.cx.broker.stream_readers(topic));
+        objects::stream(topic, &offsets, readers, &self.shared.config.node)
+    }
+
     fn queue_object(&self, queue: &QueueHandle, vhost: &Vhost, consumers: &[ConsumerListing]) -> Value {
         let own: Vec<&ConsumerListing> = consumers.iter().filter(|consumer| consumer.queue == queue.id()).collect();
         let counts = self.cx.broker.counts(queue);
@@ -30,7 +35,7 @@ impl Call<'_, '_> {
     }
 }
 
-/// The queues of all vhosts, or of one, by name.
+/// The queues of all vhosts, or of one, by name, in each behind them the topics.
 pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     let mut consumers = call.shared.config.directory.consumers();
     consumers.sort_by_key(|consumer| consumer.queue);
@@ -43,6 +48,7 @@ pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Pr
             let last = consumers.partition_point(|consumer| consumer.queue <= queue.id());
             items.push(call.queue_object(&queue, &vhost, &consumers[first..last]));
         }
+        items.extend(call.cx.broker.topics(&vhost).iter().map(|topic| call.stream_object(topic)));
     }
     call.listing(items)
 }
@@ -50,6 +56,11 @@ pub(super) fn list(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Pr
 /// One queue, with its consumers.
 pub(super) fn show(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, Problem> {
     let vhost = call.vhost(path[1])?;
+    if let Some(topic) = call.cx.broker.topic(&vhost, path[2]) {
+        let mut object = call.stream_object(&topic);
+        object["consumer_details"] = Value::Array(Vec::new());
+        return call.object(&object);
+    }
     let queue = call.queue_to_show(&vhost, path[2])?;
     let consumers = call.shared.config.directory.consumers();
     let connections = call.shared.config.directory.connections();
@@ -107,6 +118,13 @@ pub(super) fn delete(call: &mut Call<'_, '_>, path: &[&str]) -> Result<Outcome, 
     let vhost = call.vhost(path[1])?;
     let (if_unused, if_empty) = (call.flag("if-unused"), call.flag("if-empty"));
     let broker = call.cx.broker;
+    if let Some(topic) = broker.topic(&vhost, path[2]) {
+        if if_unused && broker.stream_readers(&topic) > 0 {
+            return Err(Problem::bad(format!("queue '{}' in vhost '{}' in use", path[2], vhost.name())));
+        }
+        let lsn = broker.delete_topic(&vhost, path[2], call.cx.turn).ok_or(Problem::NotFound)?;
+        return done(204, lsn);
+    }
     let (_, lsn) = broker.delete_queue(&vhost, path[2], (if_unused, if_empty), call.session, call.cx.turn)?;
     done(204, lsn)
 }

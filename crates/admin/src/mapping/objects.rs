@@ -3,7 +3,7 @@
 use super::{table_from_json, table_to_json};
 use crate::base64;
 use crate::directory::{ConnectionListing, ConsumerListing};
-use narumq_broker::QueueCounts;
+use narumq_broker::{Offsets, QueueCounts, TopicHandle};
 use narumq_door::http::percent_encode;
 use narumq_model::{
     BindingDefinition, Destination, Durability, ExchangeDefinition, ExchangeKind, HeaderMatch, Headers, QueueDefinition,
@@ -41,6 +41,41 @@ pub(crate) fn queue(
         "consumers": counts.consumers,
         "exclusive_consumer_tag": tag_of(consumers.iter().find(|c| c.exclusive)),
         "single_active_consumer_tag": tag_of(consumers.iter().find(|c| single && c.active)),
+        "policy": null,
+        "operator_policy": null,
+        "effective_policy_definition": {},
+    })
+}
+
+/// A topic as the queue of type stream that it is for those who know queues only.
+pub(crate) fn stream(topic: &TopicHandle, offsets: &[Offsets], consumers: u32, node: &str) -> Value {
+    let definition = topic.definition();
+    let records: u64 = offsets.iter().map(|partition| partition.high - partition.start).sum();
+    let mut arguments = json!({ "x-queue-type": "stream" });
+    if let Some(millis) = definition.policy.retention_ms.filter(|_| definition.policy.age_from_arrival) {
+        arguments["x-max-age"] = format!("{}s", millis.div_ceil(1000)).into();
+    }
+    if let Some(bytes) = definition.policy.retention_bytes {
+        arguments["x-max-length-bytes"] = bytes.into();
+    }
+    json!({
+        "name": &*definition.name,
+        "vhost": &**topic.vhost(),
+        "type": "stream",
+        "durable": true,
+        "auto_delete": false,
+        "exclusive": false,
+        "arguments": arguments,
+        "durability": match definition.durability { Durability::Fsync => "fsync", Durability::Os => "os" },
+        "state": "running",
+        "node": node,
+        "messages": records,
+        "messages_ready": records,
+        "messages_unacknowledged": 0,
+        "message_bytes_ready": offsets.iter().map(|partition| partition.bytes).sum::<u64>(),
+        "consumers": consumers,
+        "exclusive_consumer_tag": null,
+        "single_active_consumer_tag": null,
         "policy": null,
         "operator_policy": null,
         "effective_policy_definition": {},
