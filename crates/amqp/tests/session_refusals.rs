@@ -193,6 +193,19 @@ fn arguments_of_queues() {
         },
         "invalid arg 'x-max-priority' for queue 'n' in vhost '/' of queue type rabbit_quorum_queue",
     );
+    let buffer = arguments(|table| {
+        table.long_string(b"x-match", b"zz");
+    });
+    let arguments = Table::parse(&buffer).unwrap();
+    one(
+        &QueueBind { queue: b"q", exchange: b"amq.headers", arguments, ..Default::default() },
+        "channel 406 50.20 PRECONDITION_FAILED - Invalid x-match field value <<\"zz\">>; expected all, any, all-with-x, or \
+         any-with-x",
+    );
+}
+
+#[test]
+fn arguments_of_streams() {
     argued(
         |table| {
             table.long_string(b"x-queue-type", b"stream");
@@ -210,15 +223,6 @@ fn arguments_of_queues() {
             table.long_string(b"x-queue-type", b"stream").long_string(b"x-max-age", b"5 days");
         },
         "invalid arg 'x-max-age' for queue 'n' in vhost '/': invalid_max_age",
-    );
-    let buffer = arguments(|table| {
-        table.long_string(b"x-match", b"zz");
-    });
-    let arguments = Table::parse(&buffer).unwrap();
-    one(
-        &QueueBind { queue: b"q", exchange: b"amq.headers", arguments, ..Default::default() },
-        "channel 406 50.20 PRECONDITION_FAILED - Invalid x-match field value <<\"zz\">>; expected all, any, all-with-x, or \
-         any-with-x",
     );
 }
 
