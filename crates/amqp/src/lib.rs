@@ -134,9 +134,9 @@ pub fn given_exchanges() -> Vec<ExchangeSpec> {
     given.map(spec).into()
 }
 
-/// Reads the headers out of property bytes, for exchanges that route by them; empty for another door's bytes.
-pub fn headers_of(format: FormatId, properties: &[u8]) -> Headers {
-    if format == FORMAT { mapping::headers_of(properties) } else { Headers::default() }
+/// Reads the headers out of property bytes.
+pub fn headers_of(properties: &[u8]) -> Headers {
+    mapping::headers_of(properties)
 }
 
 /// Appends headers to a table, in order, duplicates and all.

@@ -22,8 +22,9 @@ mod reading;
 mod reserved;
 mod writing;
 
+use crate::mapping;
 use narumq_broker::{MessageDialect, RecordPlace};
-use narumq_model::{Message, MessageBuilder, Record};
+use narumq_model::{Headers, Message, MessageBuilder, Record};
 
 /// Reads and writes messages whose property bytes are those of class basic.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,6 +33,10 @@ pub struct BasicMessages;
 impl MessageDialect for BasicMessages {
     fn read(&self, message: &Message) -> Record {
         reading::read(message)
+    }
+
+    fn headers(&self, message: &Message) -> Headers {
+        mapping::headers_of(message.props())
     }
 
     fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message {

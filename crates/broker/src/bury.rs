@@ -79,7 +79,8 @@ impl Broker {
     }
 
     fn headers_of(&self, message: &Message) -> Headers {
-        self.settings.headers_of.map_or_else(Headers::default, |read| read(message.format, message.props()))
+        let dialect = self.settings.dialects.messages(message.format);
+        dialect.map_or_else(Headers::default, |dialect| dialect.headers(message))
     }
 
     /// Removes from the source and enters in the targets as one group. A purge or deletion in the gap wins.

@@ -6,7 +6,7 @@
 //! ```
 
 use bytes::Bytes;
-use narumq_model::{FormatId, Message, MessageBuilder, Record, Time, TopicPolicy};
+use narumq_model::{FormatId, Headers, Message, MessageBuilder, Record, Time, TopicPolicy};
 use std::fmt;
 use std::sync::Arc;
 
@@ -125,6 +125,8 @@ pub struct RecordPlace<'a> {
 pub trait MessageDialect: Send + Sync {
     /// What a message of this format says. Bytes that cannot be read as properties say nothing.
     fn read(&self, message: &Message) -> Record;
+    /// Its headers alone, as they stand in it, for exchanges that route by them.
+    fn headers(&self, message: &Message) -> Headers;
     /// A message of this format that says it, and where it lies if it comes out of a topic.
     fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message;
 }

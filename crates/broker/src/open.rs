@@ -17,7 +17,7 @@ use crate::turn::Turn;
 use found::Found;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_log::{Given, Log, Options};
-use narumq_model::{Durability, FormatId, Headers, Lsn, Name, ObjectId, SeqRange, Time};
+use narumq_model::{Durability, FormatId, Lsn, Name, ObjectId, SeqRange, Time};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
@@ -38,14 +38,12 @@ pub struct Settings {
     pub given_exchanges: Vec<ExchangeSpec>,
     /// The settings of topics.
     pub topics: PartitionSettings,
-    /// How the core reads the batches of each format.
+    /// How the core reads the batches and messages of each format.
     pub dialects: Dialects,
     /// What a topic is made of that is declared as a stream, through a door that has no topics of its own.
     pub streams: Option<StreamForm>,
     /// The settings of groups.
     pub groups: Arc<GroupSettings>,
-    /// Reads the headers out of property bytes, for exchanges that route dead messages by them.
-    pub headers_of: Option<fn(FormatId, &[u8]) -> Headers>,
     /// The vhost that is there from the beginning.
     pub default_vhost: Name,
     /// Salt of the first user's password.
@@ -61,7 +59,6 @@ impl Default for Settings {
             memory_limit: 1 << 30,
             durability: Durability::Fsync,
             given_exchanges: Vec::new(),
-            headers_of: None,
             dialects: Dialects::default(),
             streams: None,
             groups: Arc::default(),

@@ -3,11 +3,14 @@
 mod harness;
 
 use harness::*;
-use narumq_broker::{Broker, Outcome, QueueHandle, Route, RouteQuery, Settings, Turn, TxSettle, Vhost};
+use narumq_broker::{
+    Broker, Dialects, MessageDialect, Outcome, QueueHandle, RecordPlace, Route, RouteQuery, Settings, Turn, TxSettle,
+    Vhost,
+};
 use narumq_log::Given;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_model::{
-    BindingDefinition, ExchangeKind, FormatId, Headers, Message, MessageBuilder, Overflow, QueuePolicy, Time,
+    BindingDefinition, ExchangeKind, Headers, Message, MessageBuilder, Overflow, QueuePolicy, Record, Time,
 };
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
@@ -16,18 +19,33 @@ use std::time::Duration;
 /// The routing of dead messages that are transient waits while this is shut; so many have come to it.
 static GATE: (Mutex<(bool, usize)>, Condvar) = (Mutex::new((false, 0)), Condvar::new());
 
-fn headers_behind_the_gate(_: FormatId, properties: &[u8]) -> Headers {
-    if properties[2] == 1 {
-        let mut gate = GATE.0.lock().expect("no panic");
-        gate.1 += 1;
-        GATE.1.notify_all();
-        drop(GATE.1.wait_while(gate, |(shut, _)| *shut).expect("no panic"));
+/// Messages whose headers lie behind the gate.
+struct Gated;
+
+impl MessageDialect for Gated {
+    fn read(&self, _: &Message) -> Record {
+        unreachable!("there is no topic")
     }
-    Headers::default()
+
+    fn headers(&self, message: &Message) -> Headers {
+        if message.props()[2] == 1 {
+            let mut gate = GATE.0.lock().expect("no panic");
+            gate.1 += 1;
+            GATE.1.notify_all();
+            drop(GATE.1.wait_while(gate, |(shut, _)| *shut).expect("no panic"));
+        }
+        Headers::default()
+    }
+
+    fn write(&self, _: &Record, _: Option<RecordPlace<'_>>, _: &mut MessageBuilder) -> Message {
+        unreachable!("there is no topic")
+    }
 }
 
 fn ground(workers: u16) -> (Arc<Broker>, Vhost) {
-    let settings = Settings { workers, headers_of: Some(headers_behind_the_gate), ..Settings::default() };
+    let mut dialects = Dialects::default();
+    dialects.register_messages(batches::PLAIN, Arc::new(Gated));
+    let settings = Settings { workers, dialects, ..Settings::default() };
     let given = Given { disk: Arc::<MemoryDisk>::default(), random: Box::new(unique) };
     let broker = Broker::open(settings, small(), given, Time(1_000)).expect("the broker comes up");
     let user = broker.authenticate("guest", b"guest", true).expect("guest is there");

@@ -20,7 +20,7 @@ impl Properties for AmqpProperties {
         let named: [(&'static str, Option<Value>); 14] = [
             ("content_type", view.content_type().map(text)),
             ("content_encoding", view.content_encoding().map(text)),
-            ("headers", view.headers().map(|_| Value::Table(headers_of(FORMAT, message.props())))),
+            ("headers", view.headers().map(|_| Value::Table(headers_of(message.props())))),
             ("delivery_mode", view.delivery_mode().map(Value::U8)),
             ("priority", view.priority().map(Value::U8)),
             ("correlation_id", view.correlation_id().map(text)),

@@ -120,7 +120,6 @@ fn open_broker(
         dialects: doors::dialects(),
         streams: Some(doors::streams()),
         groups: Default::default(),
-        headers_of: Some(narumq_amqp::headers_of),
         default_vhost: "/".into(),
         salt: (system::seed() as u32).to_le_bytes(),
     };

@@ -1,8 +1,8 @@
 //! A broker with AMQP sessions on a disk whose power may go, driven by bytes; what the log's threads do is awaited.
 
 use super::Random;
-use narumq_amqp::{Amqp, Settings as DoorSettings, given_exchanges, headers_of};
-use narumq_broker::{Broker, Event, OpenError, Settings, Turn, Wake};
+use narumq_amqp::{Amqp, BasicMessages, FORMAT, Settings as DoorSettings, given_exchanges};
+use narumq_broker::{Broker, Dialects, Event, OpenError, Settings, Turn, Wake};
 use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
 use narumq_log::disk::faulty::FaultyDisk;
 use narumq_log::{Given, Options};
@@ -52,8 +52,9 @@ impl Site {
         static STARTS: AtomicU64 = AtomicU64::new(0);
         let mut random = Random(STARTS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x5851_f42d_4c95_7f2d));
         let given = Given { disk: Arc::new(disk.clone()), random: Box::new(move || random.next()) };
-        let settings =
-            Settings { given_exchanges: given_exchanges(), headers_of: Some(headers_of), ..Settings::default() };
+        let mut dialects = Dialects::default();
+        dialects.register_messages(FORMAT, Arc::new(BasicMessages));
+        let settings = Settings { given_exchanges: given_exchanges(), dialects, ..Settings::default() };
         let broker = Broker::open(settings, options.clone(), given, now)?;
         let (ring, bell) = channel();
         broker.mailboxes().set_wake(Box::new(Bell(ring)));

@@ -14,8 +14,8 @@ pub use words::words;
 
 use core::net::{Ipv4Addr, SocketAddr};
 use narumq_amqp::codec::*;
-use narumq_amqp::{Amqp, Settings as DoorSettings, given_exchanges, headers_of};
-use narumq_broker::{Broker, Event, Settings, Turn, Wake};
+use narumq_amqp::{Amqp, BasicMessages, FORMAT, Settings as DoorSettings, given_exchanges};
+use narumq_broker::{Broker, Dialects, Event, Settings, Turn, Wake};
 use narumq_door::{Cause, ConnInfo, Door, Outbox, Session};
 use narumq_log::{Given, Options};
 use narumq_model::{SessionId, Time};
@@ -61,7 +61,9 @@ impl Stage {
     }
 
     pub fn with(door: DoorSettings, settings: Settings) -> Self {
-        let settings = Settings { given_exchanges: given_exchanges(), headers_of: Some(headers_of), ..settings };
+        let mut dialects = Dialects::default();
+        dialects.register_messages(FORMAT, Arc::new(BasicMessages));
+        let settings = Settings { given_exchanges: given_exchanges(), dialects, ..settings };
         let disk = Arc::new(GateDisk::default());
         let mut state = 1;
         let random = Box::new(move || {

@@ -11,7 +11,7 @@ use narumq_broker::{
     KeyedRecord, MessageDialect, PartitionHandle, ProducerRun, RecordPlace, Tombstones, TopicSpec,
 };
 use narumq_log::disk::faulty::FaultyDisk;
-use narumq_model::{FormatId, Message, MessageBuilder, MessageParts, Record, Time, TopicPolicy};
+use narumq_model::{FormatId, Headers, Message, MessageBuilder, MessageParts, Record, Time, TopicPolicy};
 use std::sync::Arc;
 
 /// The format's id.
@@ -128,6 +128,10 @@ impl MessageDialect for Plain {
         let (routing_key, body) = (Bytes::copy_from_slice(message.key()), message.payload_bytes());
         let exchange = Some(Bytes::copy_from_slice(message.exchange()));
         Record { exchange, routing_key: Some(routing_key), body: Some(body), ..Record::default() }
+    }
+
+    fn headers(&self, _: &Message) -> Headers {
+        Headers::default()
     }
 
     fn write(&self, record: &Record, place: Option<RecordPlace<'_>>, builder: &mut MessageBuilder) -> Message {

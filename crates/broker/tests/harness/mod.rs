@@ -65,7 +65,6 @@ impl Rig {
             message_bytes_max: 1 << 27,
             durability: Default::default(),
             given_exchanges: vec![],
-            headers_of: None,
             topics: topics(),
             dialects: batches::dialects(),
             streams: None,

@@ -60,7 +60,7 @@ pub fn message<'e>(
 
 /// The headers of a message.
 pub fn headers(message: &Message) -> Headers {
-    narumq_amqp::headers_of(narumq_amqp::FORMAT, message.props())
+    narumq_amqp::headers_of(message.props())
 }
 
 /// One batch of these records, as a client makes it.
