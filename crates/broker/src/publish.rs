@@ -5,7 +5,6 @@ use crate::queue::Queue;
 use crate::queue::admit::enqueue;
 use crate::queue::settle::Outcome;
 use crate::route::Route;
-use crate::topic::Topic;
 use crate::turn::Turn;
 use crate::{QueueHandle, queue};
 use narumq_log::{BodyPlace, Entry, Kind};
@@ -54,43 +53,34 @@ impl Broker {
     /// Publishes a message along a route. Its durable flag and its own time to live are set by the door.
     pub fn publish(&self, route: &Route, message: Message, turn: &mut Turn) -> Published {
         count(route, turn);
-        let gathered = match &route.topics {
-            Some(topics) => self.gather_all(topics, &message, turn),
-            None => Published::default(),
+        let Published { gathered, refused: topics_refused, .. } = self.gather_all(route, &message, turn);
+        let (lsn, refused) = match route.targets.as_slice() {
+            [] => (Lsn(0), false),
+            [queue] => queue.publish(message, &self.core, turn),
+            _ => self.publish_many(route, &message, turn),
         };
-        let published = match route.targets.as_slice() {
-            [] => gathered,
-            [queue] => {
-                let (lsn, refused) = queue.publish(message, &self.core, turn);
-                Published { lsn, refused: refused || gathered.refused, ..gathered }
-            }
-            _ => {
-                let Published { lsn, refused, .. } = self.publish_many(route, &message, turn);
-                Published { lsn, refused: refused || gathered.refused, ..gathered }
-            }
-        };
+        let published = Published { lsn, refused: refused || topics_refused, gathered };
         self.after(turn);
         published
     }
 
     /// One group of entries for up to 64 queues that journal the message: it is in all of them after a crash, or in none.
-    /// All share its body.
-    fn publish_many(&self, route: &Route, message: &Message, turn: &mut Turn) -> Published {
-        let mut published = Published::default();
-        let mut body = None;
+    /// All share its body. Whether one of them refused it stands behind the LSN.
+    fn publish_many(&self, route: &Route, message: &Message, turn: &mut Turn) -> (Lsn, bool) {
+        let (mut lsn, mut refused, mut body) = (Lsn(0), false, None);
         for targets in route.targets.chunks(TARGETS_PER_ENTRY_MAX) {
             let mut locked: Vec<Locked<'_>> = targets.iter().map(|q| (q, q.lock())).collect();
             locked.retain_mut(|(queue, state)| {
                 let admitted = state.admits(&queue.definition.policy, message.payload_len());
                 if !state.deleted && !admitted {
-                    published.refused = true;
+                    refused = true;
                     queue.refuse(state, message.clone(), turn);
                 }
                 !state.deleted && admitted
             });
-            published.lsn = published.lsn.max(self.enter_all(&mut locked, message, &mut body, turn));
+            lsn = lsn.max(self.enter_all(&mut locked, message, &mut body, turn));
         }
-        published
+        (lsn, refused)
     }
 
     /// Logs and enters a message in queues that are locked. Copies that differ in priority or times are entries of their
@@ -165,14 +155,9 @@ impl Broker {
         }
         let mut published = Published::default();
         let mut copies: Vec<(ObjectId, Seq, Message)> = Vec::new();
-        let mut gathered = Published::default();
         let mut coming: BTreeMap<ObjectId, (u64, u64)> = BTreeMap::new();
         for TxPublish { route, message } in &publishes {
             count(route, turn);
-            if let Some(topics) = &route.topics {
-                let Published { refused, .. } = self.gather_all(topics, message, turn);
-                gathered.refused |= refused;
-            }
             for target in route.targets.iter() {
                 let Some((queue, state)) = locked.get_mut(&target.id()) else { continue };
                 if state.deleted {
@@ -195,16 +180,19 @@ impl Broker {
         locked.values_mut().for_each(|(queue, state)| state.settle_in(queue, &self.core, turn));
         drop(locked);
         self.after(turn);
+        for TxPublish { route, message } in &publishes {
+            published.refused |= self.gather_all(route, message, turn).refused;
+        }
         let framed = self.end_of_publishes(turn);
         published.lsn = published.lsn.max(std::mem::take(&mut turn.moved)).max(framed);
-        published.refused |= gathered.refused;
         published
     }
 
-    /// Takes a message for topics.
-    fn gather_all(&self, topics: &[Arc<Topic>], message: &Message, turn: &mut Turn) -> Published {
-        let mut published = Published { gathered: true, ..Published::default() };
-        for topic in topics {
+    /// Takes a message for the topics of its route.
+    fn gather_all(&self, route: &Route, message: &Message, turn: &mut Turn) -> Published {
+        let mut published = Published::default();
+        for topic in route.topics.iter().flat_map(|topics| topics.iter()) {
+            published.gathered = true;
             published.refused |= !self.gather(topic, message, turn);
         }
         published
