@@ -51,9 +51,10 @@ pub enum Event {
         /// The key that the session gave the consumer.
         consumer: u32,
     },
-    /// A queue that a `get` found unready has something in memory now, or has become empty: ask again.
+    /// A queue that a `get` found unready has something in memory now, or has become empty; a partition that is watched has
+    /// more, or what was asked of it has been read: ask again.
     Ready {
-        /// The queue.
+        /// The queue or partition.
         queue: ObjectId,
     },
     /// The answer of a group to a request of this session.

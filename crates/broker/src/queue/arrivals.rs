@@ -4,7 +4,7 @@
 //! marks:  (seq 1, 10:00:00) (seq 5000, 10:00:01) (seq 5200, 10:07:30) …     at least a step apart
 //! ```
 //! A message came between its mark and a step later, or with the next mark. Of too many marks every second goes, and the step
-//! doubles: a backlog of a day is known to the quarter of an hour, one of a minute to the second.
+//! doubles: a backlog of a day is known to some twenty minutes, one of a minute to the second.
 
 use crate::codec::Reader;
 use narumq_log::varint;
