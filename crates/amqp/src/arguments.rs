@@ -3,7 +3,7 @@
 use crate::error::{Refused, queue_in};
 use crate::mapping::{shown, type_name};
 use narumq_broker::StreamLimits;
-use narumq_model::{Headers, Overflow, QueuePolicy, Value};
+use narumq_model::{Headers, Overflow, QueuePolicy, Value, span};
 
 /// The type of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,7 @@ pub(crate) fn stream(
     let name = || queue_in(queue, vhost);
     check(&name, arguments)?;
     check_type(&name(), (NOT_FOR_STREAM, "rabbit_stream_queue"), properties, arguments)?;
-    let number =
-        |name: &str| arguments.get(name.as_bytes()).and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
+    let number = |name| number(arguments, name);
     Ok(StreamLimits {
         age_ms: arguments.get(b"x-max-age").and_then(age),
         bytes: number("x-max-length-bytes"),
@@ -117,31 +116,8 @@ pub(crate) fn stream(
 
 /// The age that an argument names, in milliseconds.
 pub(crate) fn age(value: &Value) -> Option<u64> {
-    std::str::from_utf8(value.as_text()?).ok().and_then(interval)
+    std::str::from_utf8(value.as_text()?).ok().and_then(span::parse)
 }
-
-/// A span of time as a number and its unit, such as `7D`, in milliseconds.
-pub(crate) fn interval(text: &str) -> Option<u64> {
-    let unit = text.chars().next_back()?;
-    let seconds = UNITS.iter().find(|(letter, _)| *letter == unit)?.1;
-    let number = &text[..text.len() - 1];
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    number.parse::<u64>().ok()?.checked_mul(seconds * 1000)
-}
-
-/// A span of time in its largest unit.
-pub(crate) fn interval_text(millis: u64) -> String {
-    let seconds = millis.div_ceil(1000);
-    let fits = |(_, length): &&(char, u64)| seconds > 0 && seconds.is_multiple_of(*length);
-    let (letter, length) = UNITS.iter().find(fits).copied().unwrap_or(('s', 1));
-    format!("{}{letter}", seconds / length)
-}
-
-/// Units of spans of time, in seconds.
-const UNITS: [(char, u64); 6] =
-    [('Y', 365 * 86_400), ('M', 30 * 86_400), ('D', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
 fn check(name: &impl Fn() -> String, arguments: &Headers) -> Result<(), Refused> {
     let dead_letter = "x-dead-letter-exchange";
@@ -178,9 +154,13 @@ fn check_type(
     Ok(())
 }
 
+/// A number that is not negative.
+fn number(arguments: &Headers, name: &str) -> Option<u64> {
+    arguments.get(name.as_bytes()).and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok())
+}
+
 fn read_policy(arguments: &Headers) -> QueuePolicy {
-    let number =
-        |name: &str| arguments.get(name.as_bytes()).and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
+    let number = |name| number(arguments, name);
     let text = |name: &str| arguments.get(name.as_bytes()).and_then(Value::as_text);
     QueuePolicy {
         message_ttl_ms: number("x-message-ttl"),
@@ -252,8 +232,8 @@ fn dead_letter_key(value: &Value, all: &Headers) -> Result<(), String> {
     if all.get(b"x-dead-letter-exchange").is_none() { Err("routing_key_but_no_dlx_defined".into()) } else { Ok(()) }
 }
 
-fn max_age(value: &Value, _: &Headers) -> Result<(), String> {
-    long_string(value, &Headers::default())?;
+fn max_age(value: &Value, all: &Headers) -> Result<(), String> {
+    long_string(value, all)?;
     age(value).map(drop).ok_or_else(|| "invalid_max_age".into())
 }
 

@@ -8,7 +8,7 @@ mod settling;
 use crate::codec::{BasicCancelOk, WireMethod, write_method};
 use crate::commands::tx::Transaction;
 use crate::confirms::{Confirms, LATER};
-use crate::consumers::{Consumer, Source, Stage};
+use crate::consumers::{Consumer, Stage};
 use crate::content::Content;
 use crate::error::Refused;
 use crate::limits::UNLIMITED;
@@ -19,7 +19,7 @@ use crate::unsettled::UnsettledDeliveries;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use narumq_broker::{Credit, Outcome, Published};
-use narumq_door::{Context, Event, Outbox};
+use narumq_door::{Context, Outbox};
 use narumq_model::{Lsn, Name};
 use settling::Acks;
 use std::collections::HashMap;
@@ -188,19 +188,11 @@ impl Channel {
             return;
         };
         consumer.stage = Stage::Cancelling { nowait };
-        let queue = consumer.source.queue().cloned();
-        if let Source::Stream(reading) = &consumer.source {
-            reading.close(cx);
-        }
+        consumer.source.stop(link.id, key, cx);
+        link.cancelling += 1;
         if self.reply.as_ref().is_some_and(|reply| reply.tag == tag) {
             self.reply = None;
         }
-        link.cancelling += 1;
-        if let Some(queue) = queue {
-            cx.broker.cancel(&queue, link.id, key, cx.turn);
-        }
-        // Behind all that the broker has posted for it.
-        cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
     }
 
     /// Nothing more comes for a consumer that was cancelled.
@@ -218,11 +210,7 @@ impl Channel {
         for (_, key) in self.consumers.drain() {
             let Some(consumer) = link.consumers.get(key) else { continue };
             consumer.stage = Stage::Gone;
-            match &consumer.source {
-                Source::Queue { queue, .. } => cx.broker.cancel(queue, link.id, key, cx.turn),
-                Source::Stream(reading) => reading.close(cx),
-            }
-            cx.broker.mailboxes().post(link.id, Event::Cancelled { consumer: key }, cx.turn);
+            consumer.source.stop(link.id, key, cx);
         }
         let mut left = Vec::new();
         if self.unsettled.take_through(0, &mut left).is_ok() {

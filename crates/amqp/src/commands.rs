@@ -5,6 +5,7 @@ pub(crate) mod basic;
 mod channel;
 mod confirm;
 mod connection;
+mod consume;
 mod exchange;
 mod queue;
 mod stream;
@@ -45,8 +46,8 @@ pub(crate) fn serve(
         Method::QueuePurge(method) => queue::purge(link, channel, method, cx)?,
         Method::QueueDelete(method) => queue::delete(link, channel, method, cx)?,
         Method::BasicQos(method) => basic::qos(link, channel, *method, cx)?,
-        Method::BasicConsume(method) => basic::consume(link, channel, method, cx)?,
-        Method::BasicCancel(method) => basic::cancel(link, channel, method, cx),
+        Method::BasicConsume(method) => consume::start(link, channel, method, cx)?,
+        Method::BasicCancel(method) => consume::cancel(link, channel, method, cx),
         Method::BasicGet(method) => basic::get(link, channel, method, cx)?,
         Method::BasicNack(method) => basic::nack(link, channel, *method, cx)?,
         Method::BasicReject(method) => basic::reject(link, channel, *method, cx)?,

@@ -9,7 +9,9 @@ use crate::limits::CONSUMERS_MAX;
 use crate::slots::STREAM;
 use crate::streams::Reading;
 use bytes::Bytes;
-use narumq_broker::QueueHandle;
+use narumq_broker::{Event, QueueHandle};
+use narumq_door::Context;
+use narumq_model::SessionId;
 
 const PLACE_BITS: u32 = CONSUMERS_MAX.trailing_zeros();
 
@@ -37,8 +39,8 @@ pub(crate) enum Source {
         /// The channel's slot of that queue.
         slot: u32,
     },
-    /// A topic, which it reads.
-    Stream(Box<Reading>),
+    /// A topic, which it reads, until it is cancelled.
+    Stream(Option<Box<Reading>>),
 }
 
 impl Source {
@@ -57,6 +59,16 @@ impl Source {
             Self::Queue { slot, .. } => *slot,
             Self::Stream(_) => STREAM,
         }
+    }
+
+    /// Nothing more is to come from it, and `Event::Cancelled` stands behind what is on its way.
+    pub(crate) fn stop(&mut self, session: SessionId, key: u32, cx: &mut Context<'_>) {
+        match self {
+            Self::Queue { queue, .. } => cx.broker.cancel(queue, session, key, cx.turn),
+            Self::Stream(reading) => *reading = None,
+        }
+        // Behind all that the broker has posted for it.
+        cx.broker.mailboxes().post(session, Event::Cancelled { consumer: key }, cx.turn);
     }
 }
 
@@ -91,11 +103,11 @@ pub(crate) struct Consumers {
 }
 
 impl Consumers {
-    /// Gives a consumer its key; gives it back if there are too many.
-    pub(crate) fn add(&mut self, consumer: Consumer) -> Result<u32, Box<Consumer>> {
+    /// Gives a consumer its key; `None` if there are too many.
+    pub(crate) fn add(&mut self, consumer: Consumer) -> Option<u32> {
         let at = match self.free.pop() {
             Some(at) => at,
-            None if self.places.len() >= CONSUMERS_MAX => return Err(Box::new(consumer)),
+            None if self.places.len() >= CONSUMERS_MAX => return None,
             None => {
                 self.places.push(Place::default());
                 (self.places.len() - 1) as u32
@@ -103,7 +115,7 @@ impl Consumers {
         };
         let place = &mut self.places[at as usize];
         place.consumer = Some(consumer);
-        Ok(place.generation << PLACE_BITS | at)
+        Some(place.generation << PLACE_BITS | at)
     }
 
     #[inline]
@@ -126,13 +138,6 @@ impl Consumers {
         place.generation = (place.generation + 1) % ((1 << (32 - PLACE_BITS)) - 1);
         self.free.push(key & (CONSUMERS_MAX as u32 - 1));
         Some(consumer)
-    }
-
-    /// The keys of those that read topics.
-    pub(crate) fn stream_keys(&self) -> Vec<u32> {
-        let reads = |place: &Place| matches!(place.consumer, Some(Consumer { source: Source::Stream(_), .. }));
-        let keys = self.places.iter().enumerate().filter(|(_, place)| reads(place));
-        keys.map(|(at, place)| place.generation << PLACE_BITS | at as u32).collect()
     }
 
     /// All that are there.

@@ -1,10 +1,10 @@
 //! Declaring again: whether what is asked is what is there, and the words for where it is not.
 
-use crate::arguments::{KNOWN, age, interval_text};
+use crate::arguments::{KNOWN, age};
 use crate::error::{Refused, exchange_in, queue_in};
 use crate::mapping::{shown, type_name};
 use narumq_broker::{ExchangeSpec, QueueHandle, QueueLocked, TopicHandle};
-use narumq_model::{ExchangeDefinition, ExchangeKind, Headers, Value};
+use narumq_model::{ExchangeDefinition, ExchangeKind, Headers, Value, span};
 use std::fmt::Display;
 
 /// The name of an exchange type.
@@ -61,10 +61,11 @@ pub(crate) fn stream(topic: &TopicHandle, asked: &Asked<'_>) -> Result<(), Refus
     let value = |argument: &str| asked.arguments.get(argument.as_bytes()).cloned();
     same_argument("x-queue-type", name, value("x-queue-type").as_ref(), Some(&Value::from("stream")))?;
     let policy = &current.policy;
+    // Age counts so where a stream was declared.
     let declared = policy.age_from_arrival;
     let received = value("x-max-age");
     if (received.is_some() || declared) && received.as_ref().and_then(age) != policy.retention_ms {
-        let there = policy.retention_ms.map(|millis| Value::from(&*interval_text(millis)));
+        let there = policy.retention_ms.map(|millis| Value::from(&*span::text(millis)));
         return same_argument("x-max-age", name, received.as_ref(), there.as_ref());
     }
     let received = value("x-max-length-bytes");

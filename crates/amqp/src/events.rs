@@ -2,7 +2,7 @@
 
 use crate::codec::{BasicCancel, BasicGet, write_method};
 use crate::commands::basic;
-use crate::consumers::{Source, Stage};
+use crate::consumers::Stage;
 use crate::delivery::{self, Shown};
 use crate::error::{Code, Refused};
 use crate::input::NO_METHOD;
@@ -45,10 +45,7 @@ impl AmqpSession {
         let Some(link) = &mut self.link else { return };
         let Some(consumer) = link.consumers.remove(key) else { return };
         link.changed = true;
-        if let Source::Stream(_) = consumer.source {
-            link.streams -= 1;
-            consumer.close_stream(cx);
-        }
+        link.streams.retain(|stream| *stream != key);
         let channel = self.channels.get_mut(consumer.channel).filter(|channel| !channel.closing);
         match (consumer.stage, channel) {
             (Stage::Cancelling { nowait }, channel) => {
@@ -91,7 +88,6 @@ impl AmqpSession {
         }
         link.streams_due |= link.stream_pending > Lsn(0) && link.stream_pending <= lsn;
         self.tell_confirms(lsn, cx);
-        self.read_streams(cx);
     }
 
     /// An operator ends the connection, or the broker stops.

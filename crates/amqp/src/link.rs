@@ -68,8 +68,8 @@ pub(crate) struct Link {
     pub(crate) get: Option<WaitingGet>,
     /// Channels with publishes to topics that are not appended yet.
     pub(crate) gathered: Vec<u16>,
-    /// How many consumers read topics.
-    pub(crate) streams: u32,
+    /// The keys of the consumers that read topics.
+    pub(crate) streams: Vec<u32>,
     /// There may be more to read, or more room for it.
     pub(crate) streams_due: bool,
     /// When this is durable readers of topics see more.
@@ -117,7 +117,7 @@ impl Link {
             cancelling: 0,
             get: None,
             gathered: Vec::new(),
-            streams: 0,
+            streams: Vec::new(),
             streams_due: false,
             stream_pending: Lsn(0),
             changed: false,
@@ -143,7 +143,7 @@ impl Link {
         if left == 0 || self.credit.fetch_add(left, Ordering::Relaxed) > 0 {
             return;
         }
-        self.streams_due |= self.streams > 0;
+        self.streams_due |= !self.streams.is_empty();
         let of = |consumer: &Consumer| consumer.source.queue().cloned();
         let mut queues: Vec<QueueHandle> = self.consumers.iter().filter_map(of).collect();
         queues.sort_unstable_by_key(QueueHandle::id);

@@ -153,7 +153,6 @@ impl AmqpSession {
         for queue in queues {
             cx.broker.take_back(queue, link.id, cx.turn);
         }
-        link.consumers.iter().for_each(|consumer| consumer.close_stream(cx));
     }
 
     /// Whether something is waited for that is looked at again and again.
@@ -200,7 +199,7 @@ impl Session for AmqpSession {
             Event::Cancelled { consumer } => self.consumer_ended(consumer, cx),
             Event::Ready { queue } => {
                 if let Some(link) = &mut self.link {
-                    link.streams_due |= link.streams > 0;
+                    link.streams_due |= !link.streams.is_empty();
                 }
                 self.get_again(Some(queue), cx);
             }
@@ -217,7 +216,6 @@ impl Session for AmqpSession {
     }
 
     fn on_batch_end(&mut self, cx: &mut Context<'_>) {
-        self.read_streams(cx);
         self.list_changes(cx);
         // Nothing will be written that gives the credit back of what went back itself.
         if cx.out.ready_len() == 0

@@ -4,7 +4,7 @@
 //! Ready, Durable, an ack, room in the outbox ─► streams_due ─► read_streams ─► deliveries, up to prefetch and credit
 //! ```
 
-use crate::consumers::{Consumer, Source, Stage};
+use crate::consumers::{Consumer, Source};
 use crate::delivery::{self, Shown};
 use crate::link::Link;
 use crate::session::AmqpSession;
@@ -33,20 +33,6 @@ impl Reading {
     pub(crate) fn settled(&mut self, count: usize) {
         self.unsettled = self.unsettled.saturating_sub(count);
     }
-
-    /// It reads no more.
-    pub(crate) fn close(&self, cx: &Context<'_>) {
-        cx.broker.close_stream(&self.stream);
-    }
-}
-
-impl Consumer {
-    /// It reads no more, if it has.
-    pub(crate) fn close_stream(&self, cx: &Context<'_>) {
-        if let (Source::Stream(reading), Stage::Serving) = (&self.source, self.stage) {
-            reading.close(cx);
-        }
-    }
 }
 
 impl AmqpSession {
@@ -62,7 +48,7 @@ impl AmqpSession {
         let Some(link) = &mut self.link else { return };
         (link.streams_due, link.stream_pending) = (false, Lsn(0));
         let mut gone = Vec::new();
-        for key in link.consumers.stream_keys() {
+        for key in link.streams.clone() {
             if !self.read_one(key, cx) {
                 gone.push(key);
             }
@@ -75,9 +61,7 @@ impl AmqpSession {
     fn read_one(&mut self, key: u32, cx: &mut Context<'_>) -> bool {
         let Some(link) = &mut self.link else { return true };
         let Link { consumers, credit, spent, scratch, frame_max, stream_pending, .. } = link;
-        let Some(Consumer { channel, tag, source: Source::Stream(reading), stage: Stage::Serving, .. }) =
-            consumers.get(key)
-        else {
+        let Some(Consumer { channel, tag, source: Source::Stream(Some(reading)), .. }) = consumers.get(key) else {
             return true;
         };
         let Some(channel) = self.channels.get_mut(*channel).filter(|channel| !channel.closing) else { return true };

@@ -115,15 +115,16 @@ impl fmt::Debug for Stream {
     }
 }
 
-impl Stream {
-    /// What it reads.
-    pub fn topic(&self) -> &TopicHandle {
-        &self.topic
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.topic.0.readers.fetch_sub(1, Ordering::Relaxed);
+        self.lanes.iter().for_each(|lane| lane.partition.0.lock().unwatch(self.session));
     }
 }
 
 impl Broker {
-    /// Begins to read a topic. The session is told `Ready` when more can be read than was when it asked last.
+    /// Begins to read a topic, until the reader is dropped. The session is told `Ready` when more can be read than was when it
+    /// asked last.
     pub fn open_stream(
         &self,
         topic: &TopicHandle,
@@ -166,14 +167,6 @@ impl Broker {
             StreamStart::Last | StreamStart::Next => Next::Offset(high),
             StreamStart::Offset(offset) => Next::Offset(offset),
             StreamStart::Time(time) => Next::Time(time, first),
-        }
-    }
-
-    /// Ends reading.
-    pub fn close_stream(&self, stream: &Stream) {
-        stream.topic.0.readers.fetch_sub(1, Ordering::Relaxed);
-        for lane in &stream.lanes {
-            self.unwatch(&lane.partition, stream.session);
         }
     }
 

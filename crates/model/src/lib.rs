@@ -10,6 +10,7 @@ pub mod limits;
 mod message;
 mod policy;
 mod record;
+pub mod span;
 mod topic;
 mod value;
 

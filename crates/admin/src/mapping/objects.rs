@@ -6,7 +6,8 @@ use crate::directory::{ConnectionListing, ConsumerListing};
 use narumq_broker::{Offsets, QueueCounts, TopicHandle};
 use narumq_door::http::percent_encode;
 use narumq_model::{
-    BindingDefinition, Destination, Durability, ExchangeDefinition, ExchangeKind, HeaderMatch, Headers, QueueDefinition,
+    BindingDefinition, Destination, Durability, ExchangeDefinition, ExchangeKind, HeaderMatch, Headers,
+    QueueDefinition, span,
 };
 use serde_json::{Map, Value, json};
 
@@ -50,10 +51,10 @@ pub(crate) fn queue(
 /// A topic as the queue of type stream that it is for those who know queues only.
 pub(crate) fn stream(topic: &TopicHandle, offsets: &[Offsets], consumers: u32, node: &str) -> Value {
     let definition = topic.definition();
-    let records: u64 = offsets.iter().map(|partition| partition.high - partition.start).sum();
+    let records: u64 = offsets.iter().map(Offsets::count).sum();
     let mut arguments = json!({ "x-queue-type": "stream" });
     if let Some(millis) = definition.policy.retention_ms.filter(|_| definition.policy.age_from_arrival) {
-        arguments["x-max-age"] = format!("{}s", millis.div_ceil(1000)).into();
+        arguments["x-max-age"] = span::text(millis).into();
     }
     if let Some(bytes) = definition.policy.retention_bytes {
         arguments["x-max-length-bytes"] = bytes.into();

@@ -24,7 +24,7 @@ pub(crate) fn topic(definition: &TopicDefinition, vhost: &str, offsets: &[Offset
         "partitions": definition.partitions.len(),
         "durability": match definition.durability { Durability::Fsync => "fsync", Durability::Os => "os" },
         "created": definition.created.0,
-        "records": offsets.iter().map(|o| o.high - o.start.min(o.high)).sum::<u64>(),
+        "records": offsets.iter().map(Offsets::count).sum::<u64>(),
         "bytes": offsets.iter().map(|o| o.bytes).sum::<u64>(),
         "settings": given,
     })
@@ -36,7 +36,7 @@ pub(crate) fn partition(number: usize, offsets: &Offsets) -> Value {
         "partition": number,
         "start_offset": offsets.start,
         "end_offset": offsets.high,
-        "records": offsets.high - offsets.start.min(offsets.high),
+        "records": offsets.count(),
         "bytes": offsets.bytes,
     })
 }

@@ -84,7 +84,12 @@ impl Channel {
         cx: &mut Context<'_>,
     ) {
         if slot == STREAM {
-            return self.settle_read(consumer, seqs.len() as i64, seqs.len(), link, cx);
+            self.settle_read(consumer, seqs.len(), link, cx);
+            let before = self.shared.fetch_add(seqs.len() as i64, Ordering::Relaxed);
+            if before <= 0 {
+                self.resume(link, cx);
+            }
+            return;
         }
         let Some(queue) = self.queues.get(slot) else { return };
         let freed = if consumer.is_some() { seqs.len() } else { 0 };
@@ -97,26 +102,15 @@ impl Channel {
         }
     }
 
-    /// Records out of a topic stay where they are, however they are settled: there is room for more. `freed`: what the
-    /// channel's allowance gets back.
-    pub(crate) fn settle_read(
-        &mut self,
-        consumer: Option<u32>,
-        freed: i64,
-        count: usize,
-        link: &mut Link,
-        cx: &mut Context<'_>,
-    ) {
-        let before = self.shared.fetch_add(freed, Ordering::Relaxed);
-        if let Some(Consumer { source: Source::Stream(reading), .. }) = consumer.and_then(|key| link.consumers.get(key))
+    /// Records out of a topic stay where they are, however they are settled: there is room for more.
+    pub(crate) fn settle_read(&mut self, consumer: Option<u32>, count: usize, link: &mut Link, cx: &mut Context<'_>) {
+        if let Some(Consumer { source: Source::Stream(Some(reading)), .. }) =
+            consumer.and_then(|key| link.consumers.get(key))
         {
             reading.settled(count);
             cx.turn.counts.acknowledged += count as u64;
         }
         link.streams_due = true;
-        if before <= 0 && freed > 0 {
-            self.resume(link, cx);
-        }
     }
 
     /// The consumers of this channel are looked at again: there may be room by the channel's shared allowance.

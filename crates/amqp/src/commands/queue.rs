@@ -92,10 +92,10 @@ fn make(link: &mut Link, name: &str, method: &QueueDeclare<'_>, cx: &mut Context
     let durable = method.durable && !method.exclusive;
     let (exclusive, auto_delete) = (method.exclusive, method.auto_delete);
     let asked = Asked { durable, exclusive, auto_delete, arguments: &arguments };
-    let is_stream = type_of(&arguments) == QueueType::Stream;
     if !name.is_empty() {
-        if let Some(topic) = cx.broker.topic(&link.vhost, name).filter(|_| !is_stream) {
-            return Err(stream::differs(&topic, &asked));
+        if let Some(topic) = cx.broker.topic(&link.vhost, name) {
+            equivalence::stream(&topic, &asked)?;
+            return Ok((Found::Stream(topic), cx.broker.last_catalog_lsn()));
         }
         match cx.broker.queue(&link.vhost, name, link.id) {
             Ok(queue) => equivalence::queue(&queue, &asked)?,
@@ -110,7 +110,7 @@ fn make(link: &mut Link, name: &str, method: &QueueDeclare<'_>, cx: &mut Context
     }
     let name: Name = if name.is_empty() { link.names.make("amq.gen-").into() } else { name.into() };
     let properties = Properties { durable: method.durable, exclusive, auto_delete };
-    if is_stream {
+    if type_of(&arguments) == QueueType::Stream {
         let (topic, lsn) = stream::make(link, name, properties, &asked, cx)?;
         return Ok((Found::Stream(topic), lsn));
     }

@@ -1,8 +1,9 @@
 //! Topics as queues of type stream: declared, found, consumed, deleted. RabbitMQ's words where it refuses.
 
+use super::consume::{started, too_many};
 use crate::arguments::{self, Properties};
 use crate::channel::Channel;
-use crate::codec::{BasicConsume, BasicConsumeOk, Table, Value};
+use crate::codec::{BasicConsume, Table, Value};
 use crate::consumers::{Consumer, Source, Stage};
 use crate::equivalence::{self, Asked};
 use crate::error::{Code, Refused, queue_in};
@@ -10,18 +11,17 @@ use crate::link::Link;
 use crate::streams::Reading;
 use crate::{FORMAT, mapping};
 use bytes::Bytes;
-use narumq_broker::{CreateTopicError, NameOfTopic, NoSuchQueue, StreamError, StreamSpec, StreamStart, TopicHandle};
+use narumq_broker::{CreateTopicError, NoSuchQueue, Offsets, StreamError, StreamSpec, StreamStart, TopicHandle};
 use narumq_door::Context;
-use narumq_model::{Lsn, Name, Time};
+use narumq_model::{Lsn, Name, Time, span};
 
 /// How many records are there, and how many consumers.
 pub(super) fn counts(topic: &TopicHandle, cx: &Context<'_>) -> (u64, u32) {
-    let partitions = (0..topic.partition_count()).filter_map(|number| topic.partition(number));
-    let records = partitions.filter_map(|partition| cx.broker.offsets(&partition)).map(|o| o.high - o.start);
-    (records.sum(), cx.broker.stream_readers(topic))
+    let records = cx.broker.all_offsets(topic).iter().map(Offsets::count).sum();
+    (records, cx.broker.stream_readers(topic))
 }
 
-/// Finds or makes a topic for a queue that is declared.
+/// Makes a topic for a queue that is declared and was not there.
 pub(super) fn make(
     link: &mut Link,
     name: Name,
@@ -30,10 +30,6 @@ pub(super) fn make(
     cx: &mut Context<'_>,
 ) -> Result<(TopicHandle, Lsn), Refused> {
     let vhost = link.vhost_name().clone();
-    if let Some(topic) = cx.broker.topic(&link.vhost, &name) {
-        equivalence::stream(&topic, asked)?;
-        return Ok((topic, cx.broker.last_catalog_lsn()));
-    }
     let limits = arguments::stream((&name, &vhost), properties, asked.arguments)?;
     let made = cx.broker.create_stream(&link.vhost, (name.clone(), link.names.uuid()), &limits, cx.turn);
     match made {
@@ -44,10 +40,6 @@ pub(super) fn make(
             equivalence::stream(&topic, asked)?;
             Ok((topic, cx.broker.last_catalog_lsn()))
         }
-        Err(CreateTopicError::IsQueue) => Err(Refused::failed(format!(
-            "inequivalent arg 'x-queue-type' for {}: received the value 'stream' of type 'longstr' but current is none",
-            queue_in(&name, &vhost)
-        ))),
         Err(error) => Err(Refused::failed(format!("{}: {error}", queue_in(&name, &vhost)))),
     }
 }
@@ -126,21 +118,13 @@ pub(super) fn consume(
         StreamError::Format => unsupported("basic.consume", topic),
     })?;
     let reading = Reading::new(stream, channel.prefetch);
-    let source = Source::Stream(Box::new(reading));
+    let source = Source::Stream(Some(Box::new(reading)));
     let (number, stage) = (channel.number, Stage::Serving);
     let consumer = Consumer { channel: number, tag: tag.clone(), source, takes: false, counts: false, stage };
-    let key = link.consumers.add(consumer).map_err(|consumer| {
-        consumer.close_stream(cx);
-        Refused::new(Code::ResourceError, "too many consumers on this connection")
-    })?;
-    link.streams += 1;
+    let key = link.consumers.add(consumer).ok_or_else(too_many)?;
+    link.streams.push(key);
     link.streams_due = true;
-    channel.consumers.insert(tag.clone(), key);
-    if method.nowait {
-        channel.keep_order(cx.out);
-    } else {
-        channel.answer_first(&BasicConsumeOk { consumer_tag: &tag }, cx);
-    }
+    started(channel, tag, key, method.nowait, cx);
     Ok(())
 }
 
@@ -154,7 +138,7 @@ fn start(arguments: Table<'_>, now: Time) -> Result<StreamStart, String> {
         Value::LongString(b"first") => Ok(StreamStart::First),
         Value::LongString(b"last") => Ok(StreamStart::Last),
         Value::LongString(b"next") => Ok(StreamStart::Next),
-        Value::LongString(text) => match std::str::from_utf8(text).ok().and_then(arguments::interval) {
+        Value::LongString(text) => match std::str::from_utf8(text).ok().and_then(span::parse) {
             Some(millis) => {
                 Ok(StreamStart::Time((now.0 as i64).saturating_sub(i64::try_from(millis).unwrap_or(i64::MAX))))
             }
@@ -172,13 +156,5 @@ fn start(arguments: Table<'_>, now: Time) -> Result<StreamStart, String> {
                 Err(format!("{{invalid_stream_offset_arg,{{{name},{shown}}}}}"))
             }
         },
-    }
-}
-
-/// A name that is a topic's, where a queue of another kind is asked for.
-pub(super) fn differs(topic: &TopicHandle, asked: &Asked<'_>) -> Refused {
-    match equivalence::stream(topic, asked) {
-        Err(refused) => refused,
-        Ok(()) => NameOfTopic { topic: topic.definition().name.clone(), vhost: topic.vhost().clone() }.into(),
     }
 }

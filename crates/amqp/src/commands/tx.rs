@@ -78,7 +78,7 @@ pub(super) fn commit(link: &mut Link, channel: &mut Channel, cx: &mut Context<'_
     let consumed = settled.iter().filter(|(delivery, _)| delivery.consumer.is_some()).count() as i64;
     let before = channel.shared.fetch_add(consumed, Ordering::Relaxed);
     for (delivery, _) in settled.iter().filter(|(delivery, _)| delivery.queue == STREAM) {
-        channel.settle_read(delivery.consumer, 0, 1, link, cx);
+        channel.settle_read(delivery.consumer, 1, link, cx);
     }
     let settles = grouped(channel, settled);
     let published = cx.broker.transact(settles, publishes, link.id, cx.turn);

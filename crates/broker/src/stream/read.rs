@@ -20,8 +20,6 @@ pub struct StreamProgress {
     pub pending: Lsn,
     /// The topic has been deleted.
     pub deleted: bool,
-    /// There was no room for more: something may be left.
-    pub more: bool,
 }
 
 /// What a lane found to hand over.
@@ -57,7 +55,7 @@ impl Broker {
                 let message = dialect.write(record, Some(place), builder);
                 lane.records.pop_front();
                 if !each(offset, message) {
-                    return StreamProgress { more: true, ..progress };
+                    return progress;
                 }
             }
             *at = (*at + 1) % count;
@@ -89,7 +87,12 @@ impl Broker {
                     }
                     match self.fetch(&lane.partition, (offset, FETCH_BYTES, true), session, turn) {
                         Ok(fetched) if fetched.reading => return Found::Nothing,
-                        Ok(fetched) => fetched.bytes.into_iter().for_each(|bytes| self.divide(lane, bytes)),
+                        Ok(fetched) => {
+                            fetched.bytes.into_iter().for_each(|bytes| divide(lane, bytes));
+                            if lane.batches.is_empty() {
+                                return Found::Nothing;
+                            }
+                        }
                         Err(FetchError::Deleted) => return Found::Deleted,
                         // It has been trimmed away below the reader.
                         Err(FetchError::OutOfRange { start, .. }) if start > offset => lane.next = Next::Offset(start),
@@ -113,13 +116,6 @@ impl Broker {
         }
         state.watch(session);
         false
-    }
-
-    /// Parts fetched bytes into batches. What is no whole batch at the end is fetched again.
-    fn divide(&self, lane: &mut Lane, mut bytes: Bytes) {
-        while let Some(facts) = lane.partition.0.dialect.batch(&bytes).filter(|facts| facts.len <= bytes.len()) {
-            lane.batches.push_back(bytes.split_to(facts.len));
-        }
     }
 
     fn expand(&self, lane: &mut Lane, batch: &Bytes) {
@@ -149,5 +145,12 @@ impl Broker {
             lane.partition.0.pass_over(&self.core, facts.base, &why);
         }
         lane.next = Next::Offset(behind);
+    }
+}
+
+/// Parts fetched bytes into batches. What is no whole batch at the end is fetched again.
+fn divide(lane: &mut Lane, mut bytes: Bytes) {
+    while let Some(facts) = lane.partition.0.dialect.batch(&bytes).filter(|facts| facts.len <= bytes.len()) {
+        lane.batches.push_back(bytes.split_to(facts.len));
     }
 }

@@ -187,6 +187,11 @@ impl PartitionState {
         }
     }
 
+    /// The session is not to be told any more.
+    pub(crate) fn unwatch(&mut self, session: SessionId) {
+        self.watchers.retain(|s| *s != session);
+    }
+
     /// The entry of the batch at this place of the tail.
     pub(crate) fn tail_batch(&self, place: usize) -> Option<Lsn> {
         self.tail.batch(place).map(|batch| batch.lsn)
@@ -221,6 +226,13 @@ pub struct Offsets {
     pub bytes: u64,
 }
 
+impl Offsets {
+    /// How many offsets readers see. What is trimmed may not be seen yet.
+    pub fn count(&self) -> u64 {
+        self.high.saturating_sub(self.start)
+    }
+}
+
 impl crate::Broker {
     /// The offsets of a partition; `None` if it has been deleted.
     pub fn offsets(&self, partition: &PartitionHandle) -> Option<Offsets> {
@@ -250,7 +262,7 @@ impl crate::Broker {
 
     /// The session is not to be told any more.
     pub fn unwatch(&self, partition: &PartitionHandle, session: SessionId) {
-        partition.0.lock().watchers.retain(|s| *s != session);
+        partition.0.lock().unwatch(session);
     }
 
     /// Where an epoch ended: the last epoch not after it, and behind its last offset. `None` if none is known.
