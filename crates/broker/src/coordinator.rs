@@ -60,6 +60,20 @@ impl Coordinated {
     pub(crate) fn lock(&self) -> MutexGuard<'_, GroupCell> {
         lock(&self.state)
     }
+
+    /// Does something to the group, and what follows from it; the group stays locked.
+    fn act<T>(
+        &self,
+        core: &Core,
+        turn: &mut Turn,
+        act: impl FnOnce(&mut Group, Time, &mut Vec<Effect>) -> T,
+    ) -> (T, MutexGuard<'_, GroupCell>) {
+        let mut effects = Vec::new();
+        let mut cell = self.lock();
+        let result = act(&mut cell.group, turn.now, &mut effects);
+        cell.carry_out(self, effects, core, turn);
+        (result, cell)
+    }
 }
 
 impl GroupCell {
@@ -129,23 +143,16 @@ impl Broker {
     }
 
     /// Does something to a group that is there, or that is made for it and dropped again if nothing comes of it.
-    fn with_group<T>(
+    fn with_group(
         &self,
         (vhost, name): (&Vhost, &str),
         turn: &mut Turn,
-        act: impl FnOnce(&mut Group, Time, &mut Vec<Effect>) -> T,
-    ) -> (T, Lsn) {
+        act: impl FnOnce(&mut Group, Time, &mut Vec<Effect>),
+    ) {
         let of = self.group(vhost, name, turn);
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let result = act(&mut cell.group, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
-        let (last, blank) = (cell.last, cell.group.is_blank());
-        drop(cell);
-        if blank {
+        if of.act(&self.core, turn, act).1.group.is_blank() {
             self.drop_group(vhost, &of, turn);
         }
-        (result, last)
     }
 
     /// Takes a group of which nothing is left out of everything.
@@ -184,11 +191,7 @@ impl Broker {
         turn: &mut Turn,
     ) -> Result<(), GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::UnknownMember)?;
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let result = cell.group.heartbeat(identity, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
-        result
+        of.act(&self.core, turn, |group, now, effects| group.heartbeat(identity, now, effects)).0
     }
 
     /// Members leave; each has its own answer. They wait for the LSN, for a group that nobody is left in is kept as such.
@@ -199,24 +202,14 @@ impl Broker {
         turn: &mut Turn,
     ) -> Result<(Vec<Result<(), GroupRefusal>>, Lsn), GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::UnknownMember)?;
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let result = cell.group.leave(leavers, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
-        result.map(|answers| (answers, cell.last))
+        let (result, cell) = of.act(&self.core, turn, |group, now, effects| group.leave(leavers, now, effects));
+        Ok((result?, cell.last))
     }
 
     /// Deletes a group that nobody is in; the answer waits for the LSN.
     pub fn delete_group(&self, vhost: &Vhost, name: &str, turn: &mut Turn) -> Result<Lsn, GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::NotFound)?;
-        let mut effects = Vec::new();
-        let deleted = {
-            let mut cell = of.lock();
-            let deleted = cell.group.delete(turn.now, &mut effects);
-            cell.carry_out(&of, effects, &self.core, turn);
-            deleted
-        };
-        deleted?;
+        of.act(&self.core, turn, |group, now, effects| group.delete(now, effects)).0?;
         self.drop_group(vhost, &of, turn).ok_or(GroupRefusal::NotFound)
     }
 

@@ -20,10 +20,7 @@ impl Broker {
             request.identity.check_absent_commit()?;
         }
         let of = self.group(vhost, name, turn);
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let committed = cell.group.commit(request, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
+        let (committed, mut cell) = of.act(&self.core, turn, |group, now, effects| group.commit(request, now, effects));
         let committed = committed?;
         cell.log(&of, committed.record.as_ref(), &self.core, turn);
         Ok((committed.answers, cell.last))
@@ -44,10 +41,8 @@ impl Broker {
         turn: &mut Turn,
     ) -> Result<(Vec<Result<(), GroupRefusal>>, Lsn), GroupRefusal> {
         let of = self.find_group(vhost, name).ok_or(GroupRefusal::NotFound)?;
-        let mut effects = Vec::new();
-        let mut cell = of.lock();
-        let deleted = cell.group.delete_offsets(wanted, turn.now, &mut effects);
-        cell.carry_out(&of, effects, &self.core, turn);
+        let (deleted, mut cell) =
+            of.act(&self.core, turn, |group, now, effects| group.delete_offsets(wanted, now, effects));
         let deleted = deleted?;
         cell.log(&of, deleted.record.as_ref(), &self.core, turn);
         Ok((deleted.answers, cell.last))
