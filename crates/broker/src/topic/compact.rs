@@ -20,7 +20,7 @@ pub(crate) use cleaning::clean;
 
 use super::Partition;
 use super::partition::PartitionState;
-use super::segments::{Segment, roll_ms};
+use super::segments::roll_ms;
 use crate::Broker;
 use crate::core::Core;
 use crate::turn::Turn;
@@ -207,7 +207,7 @@ impl PartitionState {
             Dirt { from: self.compaction.cleaned.max(self.start), until: 0, dirty: 0, clean: 0, overdue: false };
         let list = &self.segments.list;
         for (segment, next) in list.iter().zip(list.iter().skip(1)) {
-            let young = now.since(segment.latest(policy)) < policy.compaction_lag_ms;
+            let young = segment.times.age(policy, now) < policy.compaction_lag_ms;
             if segment.base >= self.segments.safe.0 || young {
                 break;
             }
@@ -220,13 +220,5 @@ impl PartitionState {
             }
         }
         (dirt.dirty > 0).then_some(dirt)
-    }
-}
-
-impl Segment {
-    /// When the last record was written; when it came, if that does not say.
-    fn latest(&self, policy: &TopicPolicy) -> Time {
-        let written = u64::try_from(self.times.latest).ok().filter(|_| !policy.age_from_arrival);
-        written.map_or(self.times.arrived, Time)
     }
 }

@@ -76,7 +76,7 @@ impl PartitionState {
         let mut bytes = self.segments.bytes() + self.unplanned();
         let mut start = self.start;
         for whole in self.wholes(policy, now) {
-            let old = policy.retention_ms.is_some_and(|ms| whole.is_older(policy, now, ms));
+            let old = policy.retention_ms.is_some_and(|ms| whole.times.age(policy, now) > ms);
             let much = policy.retention_bytes.is_some_and(|most| bytes - whole.bytes >= most);
             if whole.end > high || !(old || much) {
                 break;
@@ -113,13 +113,5 @@ impl PartitionState {
             }
         }
         wholes
-    }
-}
-
-impl Whole {
-    /// Whether all of it is older than `ms` milliseconds. Where records say no time, that of their arrival counts.
-    fn is_older(&self, policy: &TopicPolicy, now: Time, ms: u64) -> bool {
-        let written = u64::try_from(self.times.latest).ok().filter(|_| !policy.age_from_arrival);
-        now.since(written.map_or(self.times.arrived, Time)) > ms
     }
 }

@@ -8,7 +8,7 @@
 //! a copy: the room behind it is filled on. Blocks grow with the partition, so that many small ones cost little.
 
 use bytes::{Bytes, BytesMut};
-use narumq_model::{Lsn, Time};
+use narumq_model::{Lsn, Time, TopicPolicy};
 use std::collections::VecDeque;
 
 /// A batch in memory.
@@ -36,6 +36,12 @@ pub(crate) struct Times {
 impl Times {
     /// Before all times.
     pub(crate) const NONE: Self = Self { latest: i64::MIN, arrived: Time(0) };
+
+    /// How long ago the last record was written, in milliseconds. Where records say no time, that of their arrival counts.
+    pub(crate) fn age(self, policy: &TopicPolicy, now: Time) -> u64 {
+        let written = u64::try_from(self.latest).ok().filter(|_| !policy.age_from_arrival);
+        now.since(written.map_or(self.arrived, Time))
+    }
 
     /// The times of both together.
     pub(crate) fn max(self, other: Self) -> Self {
