@@ -24,8 +24,6 @@ const OPEN_MAX: usize = 256;
 /// What a partition needs that promises the page cache.
 #[derive(Default)]
 pub(super) struct Cached {
-    /// Batches below this offset are written.
-    pub(super) written: u64,
     /// It is to be written when the turn ends.
     waits: bool,
     unsynced: u64,
@@ -71,10 +69,10 @@ impl Partition {
     /// What is to be synced now: all that is written.
     pub(super) fn copy_cached(&self, state: &mut PartitionState) -> Option<Copy> {
         let writes = std::mem::take(&mut state.hints);
-        let through = state.cached.as_mut().map_or(0, |cached| {
+        let through = state.copied;
+        if let Some(cached) = &mut state.cached {
             cached.unsynced = 0;
-            cached.written
-        });
+        }
         if state.deleted || through <= state.segments.safe.2 && writes.is_empty() {
             state.copying = false;
             return None;
@@ -100,7 +98,7 @@ impl PartitionState {
         cached.waits = false;
         let mut due = false;
         let to = self.tail.count();
-        let mut at = if self.copied >= self.end { to } else { self.tail.find(self.copied) };
+        let mut at = self.uncopied_from();
         while at < to && !self.deleted {
             let (create, offset) = self.next_segment(at, &policy);
             let end = self.fits_segment((at, to), offset, &policy);
@@ -110,10 +108,8 @@ impl PartitionState {
             self.write_stretch(partition, core, (create, offset), (at, end))?;
             at = end;
         }
-        let Some(cached) = &mut self.cached else { return Ok(false) };
-        cached.written = self.end;
         (self.copied, self.planned) = (self.end, self.end);
-        due |= cached.unsynced >= UNSYNCED_MAX;
+        due |= self.cached.as_ref().is_some_and(|cached| cached.unsynced >= UNSYNCED_MAX);
         self.let_go(core);
         Ok(due)
     }

@@ -27,7 +27,7 @@ impl PartitionState {
     }
 
     /// The place of the first batch that is in no segment.
-    fn uncopied_from(&self) -> usize {
+    pub(super) fn uncopied_from(&self) -> usize {
         if self.copied >= self.end { self.tail.count() } else { self.tail.find(self.copied) }
     }
 }

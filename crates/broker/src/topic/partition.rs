@@ -54,7 +54,8 @@ pub(crate) struct PartitionState {
     /// Memory of the tail as last counted.
     pub(super) counted: u64,
     pub(super) segments: Segments,
-    /// Batches below this offset lie in segments, and can be read there.
+    /// Batches below this offset lie in segments, and can be read there: of a partition that promises the page cache all
+    /// that readers see.
     pub(super) copied: u64,
     /// Batches below this offset lie in segments, or are being written there.
     pub(super) planned: u64,
@@ -174,8 +175,7 @@ impl PartitionState {
     pub(crate) fn seen(&self, durable: Lsn) -> (usize, u64) {
         let place = match &self.cached {
             None => self.tail.undurable(durable),
-            Some(cached) if cached.written < self.end => self.tail.find(cached.written),
-            Some(_) => self.tail.count(),
+            Some(_) => self.uncopied_from(),
         };
         (place, self.tail.batch(place).map_or(self.end, |batch| batch.base))
     }

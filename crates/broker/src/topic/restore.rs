@@ -118,7 +118,6 @@ impl Restoring {
         if state.cached.is_some() {
             let end = state.end;
             state.cut(end);
-            state.cached.iter_mut().for_each(|cached| cached.written = end);
         }
         Ok(gone)
     }
@@ -163,9 +162,6 @@ impl PartitionState {
         self.tail.forget(count);
         self.held.remove_below(u64::MAX);
         (self.end, self.copied, self.planned) = (base, base, base);
-        if let Some(cached) = &mut self.cached {
-            cached.written = base;
-        }
         self.segments.safe = (0, 0, base);
     }
 }
