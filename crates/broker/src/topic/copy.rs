@@ -169,11 +169,7 @@ impl PartitionState {
         }
         let copied = self.uncopied_from();
         let end = self.tail.pos(copied);
-        let keep_from = end - (end - self.tail.begin()) / 2;
-        let mut at = 0;
-        while at < copied && self.tail.pos(at + 1) <= keep_from {
-            at += 1;
-        }
+        let at = self.tail.fits(0, copied, (end - self.tail.begin()).div_ceil(2), false);
         if at > 0 {
             self.tail.forget(at);
             self.count_memory(core);
