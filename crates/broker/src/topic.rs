@@ -5,6 +5,7 @@
 
 mod append;
 mod arrival;
+mod batches;
 mod budget;
 mod cached;
 mod cold;

@@ -1,6 +1,7 @@
 //! What is in memory of segments: pieces, where batches begin, indexes; and what the reader thread was asked for.
 
 use super::Partition;
+use super::batches::HEADER_MAX;
 use super::index::{Entry, Index};
 use crate::core::Core;
 use crate::dialect::{BatchFacts, Dialect};
@@ -20,8 +21,6 @@ const KNOWN: usize = 1024;
 pub(super) const INDEXES: usize = 4;
 /// Marks a read of an index: no segment begins so far behind.
 pub(super) const INDEX: u64 = 1 << 63;
-/// What is no batch's header in so many bytes is none.
-const HEADER_MAX: usize = 4096;
 
 /// A piece of a segment. It begins with a batch.
 #[derive(Debug)]

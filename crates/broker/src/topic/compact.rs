@@ -9,7 +9,6 @@
 //! A new file has a name of its own. Whether it, or what it was made of, is part of the partition is said by the partition's
 //! State, so that the entry which tells the State is what replaces one by the other, whatever happens at any instant.
 
-mod batches;
 mod cleaning;
 mod group;
 mod keys;

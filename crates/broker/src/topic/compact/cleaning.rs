@@ -1,12 +1,12 @@
 //! One compaction of one partition, on the cleaner's thread: keys first, then the segments, group by group.
 
-use super::batches::{Batches, Next};
 use super::group::Known;
 use super::keys::{KeyHash, LastOffsets, hash};
 use super::replace::Replaced;
 use super::{Compactions, Dirt};
 use crate::Broker;
 use crate::topic::Partition;
+use crate::topic::batches::{Batches, Next};
 use crate::topic::segments::{Segment, name};
 use crate::turn::Turn;
 use narumq_log::disk::{Disk, File};
@@ -188,7 +188,7 @@ impl Cleaning {
                 other => other?,
             };
             let dialect = partition.dialect.as_ref();
-            let mut batches = Batches::new(dialect, file, segment.bytes, segment.base..*behind);
+            let mut batches = Batches::new(dialect, file, 0..segment.bytes, segment.base..*behind);
             loop {
                 if batches.is_at_edge() {
                     self.go_on()?;

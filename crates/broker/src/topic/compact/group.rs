@@ -1,10 +1,10 @@
 //! Neighbouring segments become one: batch by batch what stays goes into the output.
 
-use super::batches::{Batches, Next};
 use super::cleaning::{Cleaning, Stopped};
 use super::keys::{LastOffsets, hash};
 use super::output::Output;
 use crate::dialect::{BatchFacts, BrokenBatch, Compacted, KeyedRecord, Tombstones};
+use crate::topic::batches::{Batches, Next};
 use crate::topic::segments::Segment;
 use crate::topic::tail::Times;
 use narumq_model::Time;
@@ -53,7 +53,7 @@ impl Cleaning {
             if group.len() > 1 && !output.is_begun() {
                 output.begin(file.as_ref())?;
             }
-            let mut batches = Batches::new(dialect, file.clone(), segment.bytes, segment.base..*end);
+            let mut batches = Batches::new(dialect, file.clone(), 0..segment.bytes, segment.base..*end);
             loop {
                 if batches.is_at_edge() {
                     self.go_on()?;

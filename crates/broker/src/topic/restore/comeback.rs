@@ -4,6 +4,7 @@ use super::Broken;
 use crate::dialect::BatchFacts;
 use crate::topic::Partition;
 use crate::topic::append::seq;
+use crate::topic::batches::{Batches, Next};
 use crate::topic::index::STEP;
 use crate::topic::segments::{Segment, SegmentId, name};
 use crate::topic::tail::Times;
@@ -17,9 +18,6 @@ use std::sync::Arc;
 
 /// A batch of the log: its bytes, the file it lies in, when it arrived.
 type Stored = (Bytes, Arc<FileUse>, Time);
-
-/// Bytes of a segment that are looked through at once, unless one batch is larger.
-const WINDOW: usize = 4 << 20;
 
 /// A partition that is being brought up.
 pub(super) struct Comeback<'a> {
@@ -68,16 +66,13 @@ impl Comeback<'_> {
     fn walk_segment(&mut self, of: SegmentId, from: u64) -> Result<(), Broken> {
         let file = self.log.disk().open_cached(&name(self.partition.id, of), false)?;
         let (mut at, len) = (from, file.len()?);
-        let mut window = WINDOW;
-        while at < len {
-            let bytes = read_exact_at(file.as_ref(), window.min((len - at) as usize), at)?;
-            let taken = self.take(&bytes, None);
-            at += taken as u64;
-            let next = self.partition.dialect.batch(&bytes[taken..]).map_or(0, |facts| facts.len);
-            if taken == 0 && (next <= bytes.len() || next as u64 > len - at) {
+        let dialect = self.partition.dialect.as_ref();
+        let mut batches = Batches::new(dialect, file.clone(), from..len, 0..u64::MAX);
+        while let Next::Batch(batch, facts) = batches.next()? {
+            if !self.take(batch, &facts, None) {
                 break;
             }
-            window = WINDOW.max(next);
+            at += batch.len() as u64;
         }
         // It may have been written and not synced.
         let cached = self.partition.lock().cached.is_some();
@@ -100,40 +95,36 @@ impl Comeback<'_> {
         Ok(())
     }
 
-    /// Takes whole batches that continue the partition; returns their bytes. With `held` they come from the log.
-    fn take(&mut self, bytes: &[u8], held: Option<(&Arc<FileUse>, Time)>) -> usize {
-        let dialect = &self.partition.dialect;
+    /// Takes a batch if it is whole and continues the partition. With `held` it comes from the log.
+    fn take(&mut self, batch: &[u8], facts: &BatchFacts, held: Option<(&Arc<FileUse>, Time)>) -> bool {
+        let BatchFacts { base, count, epoch, max_time, producer, .. } = *facts;
         let mut state = self.partition.lock();
-        let mut at = 0;
-        while let Some(BatchFacts { len, base, count, epoch, max_time, producer }) = dialect.batch(&bytes[at..]) {
-            let since = state.epochs.iter().rev().find(|(_, first)| *first <= base).map(|(since, _)| *since);
-            let earlier = since.is_some_and(|since| epoch < since);
-            if len > bytes.len() - at || base != state.end || earlier || !dialect.is_whole(&bytes[at..at + len]) {
-                break;
-            }
-            if base < self.known && since.is_some_and(|since| epoch > since) {
-                // The State knows of batches that were lost, and of which the offsets were given again.
-                state.cut(base);
-                self.known = base;
-            }
-            let arrived = held.map_or(self.now, |(_, arrived)| arrived);
-            let times = Times { latest: max_time, arrived };
-            if let Some((file, _)) = held {
-                state.tail.push((base, times), &bytes[at..at + len], |_| Lsn(0));
-                state.held.add(base, file.number(), || Some(file.clone()));
-            } else if let Some(segment) = state.segments.list.back_mut() {
-                segment.times = segment.times.max(times);
-            }
-            if state.epochs.last().is_none_or(|(last, _)| *last < epoch) {
-                state.epochs.push((epoch, base));
-            }
-            if let Some(run) = producer.filter(|_| base >= self.known) {
-                state.producers.note(run, count, (base, max_time), Lsn(0), arrived);
-            }
-            state.end = base + u64::from(count);
-            at += len;
+        let since = state.epochs.iter().rev().find(|(_, first)| *first <= base).map(|(since, _)| *since);
+        let earlier = since.is_some_and(|since| epoch < since);
+        if base != state.end || earlier || !self.partition.dialect.is_whole(batch) {
+            return false;
         }
-        at
+        if base < self.known && since.is_some_and(|since| epoch > since) {
+            // The State knows of batches that were lost, and of which the offsets were given again.
+            state.cut(base);
+            self.known = base;
+        }
+        let arrived = held.map_or(self.now, |(_, arrived)| arrived);
+        let times = Times { latest: max_time, arrived };
+        if let Some((file, _)) = held {
+            state.tail.push((base, times), batch, |_| Lsn(0));
+            state.held.add(base, file.number(), || Some(file.clone()));
+        } else if let Some(segment) = state.segments.list.back_mut() {
+            segment.times = segment.times.max(times);
+        }
+        if state.epochs.last().is_none_or(|(last, _)| *last < epoch) {
+            state.epochs.push((epoch, base));
+        }
+        if let Some(run) = producer.filter(|_| base >= self.known) {
+            state.producers.note(run, count, (base, max_time), Lsn(0), arrived);
+        }
+        state.end = base + u64::from(count);
+        true
     }
 
     /// Takes from the log what segments do not hold.
@@ -169,7 +160,8 @@ impl Comeback<'_> {
                     continue;
                 }
             }
-            if self.take(&bytes, Some((&file, arrived))) != bytes.len() {
+            let facts = self.partition.dialect.batch(&bytes).filter(|facts| facts.len == bytes.len());
+            if !facts.is_some_and(|facts| self.take(&bytes, &facts, Some((&file, arrived)))) {
                 return Err(Broken::Lost(self.partition.lock().end));
             }
         }

@@ -1,4 +1,4 @@
-//! The batches of a segment one after the other, a piece of it at a time.
+//! The batches of a segment's file one after the other, a piece of it at a time.
 
 use crate::dialect::{BatchFacts, Dialect};
 use narumq_log::disk::File;
@@ -9,15 +9,14 @@ use std::sync::Arc;
 /// Bytes read at once, unless one batch is larger.
 const PIECE: usize = 1 << 20;
 /// What is no batch's header in so many bytes is none.
-const HEADER_MAX: usize = 4096;
+pub(super) const HEADER_MAX: usize = 4096;
 
 /// A segment that is being read.
 pub(super) struct Batches<'a> {
     dialect: &'a dyn Dialect,
-    pub(super) file: Arc<dyn File>,
-    /// Up to where it has been read, and where it ends, in bytes.
-    read: u64,
-    len: u64,
+    file: Arc<dyn File>,
+    /// What of it is still to be read, in bytes.
+    unread: Range<u64>,
     window: Vec<u8>,
     /// Where in the window the next batch begins.
     from: usize,
@@ -36,9 +35,9 @@ pub(super) enum Next<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// The batches of these offsets in the first `len` bytes of a file.
-    pub(super) fn new(dialect: &'a dyn Dialect, file: Arc<dyn File>, len: u64, offsets: Range<u64>) -> Self {
-        Self { dialect, file, read: 0, len, window: Vec::new(), from: 0, offsets }
+    /// The batches of these offsets in these bytes of a file; a batch begins where they do.
+    pub(super) fn new(dialect: &'a dyn Dialect, file: Arc<dyn File>, bytes: Range<u64>, offsets: Range<u64>) -> Self {
+        Self { dialect, file, unread: bytes, window: Vec::new(), from: 0, offsets }
     }
 
     /// Whether the next batch makes a read necessary, probably.
@@ -50,7 +49,7 @@ impl<'a> Batches<'a> {
     pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
         loop {
             let rest = &self.window[self.from..];
-            let left = self.len - self.read;
+            let left = self.unread.end.saturating_sub(self.unread.start);
             if rest.is_empty() && left == 0 {
                 return Ok(Next::End);
             }
@@ -83,12 +82,13 @@ impl<'a> Batches<'a> {
         self.window.drain(..self.from);
         self.from = 0;
         let had = self.window.len();
-        let more = (bytes.saturating_sub(had) as u64).min(self.len - self.read) as usize;
+        let left = self.unread.end - self.unread.start;
+        let more = (bytes.saturating_sub(had) as u64).min(left) as usize;
         self.window.resize(had + more, 0);
-        if self.file.read_at(&mut self.window[had..], self.read)? < more {
+        if self.file.read_at(&mut self.window[had..], self.unread.start)? < more {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than its segment"));
         }
-        self.read += more as u64;
+        self.unread.start += more as u64;
         Ok(())
     }
 }
