@@ -110,7 +110,7 @@ impl PartitionState {
         if session.is_none() && self.cold.pieces.iter().any(there) {
             return;
         }
-        let Some(of) = self.segments.list.iter().find(|s| s.base == segment) else { return };
+        let Some(of) = self.segments.beginning(segment) else { return };
         let len = len.min(self.segments.readable(of).saturating_sub(at));
         let of = of.id();
         let name = || name(partition.id, of);
