@@ -69,7 +69,20 @@ pub(super) enum Looked {
 /// A place in a segment, and the entry of the index that says so, if that has not been checked.
 pub(super) type Place = (u64, Option<Entry>);
 
+/// Where a walk through a segment came to.
 pub(super) enum Walked {
+    /// A batch that is wanted: its place, and what memory holds from there on, at least the whole batch.
+    Found(u64, Bytes, BatchFacts),
+    /// The end of what memory holds: from this place on so many bytes are needed. Whether it is certain that a batch begins there.
+    Missing(u64, u64, bool),
+    /// The end of the segment.
+    End,
+    /// What is no batch.
+    Broken,
+}
+
+/// Where a walk through a piece came to.
+enum Step {
     /// The batch that is wanted begins here, and is there in whole.
     Found(usize, BatchFacts),
     /// It does not lie in these bytes: so many are whole batches before it, and so many are needed behind them; the offset
@@ -141,15 +154,64 @@ impl Cold {
         entry.filter(|entry| entry.position > known).map_or((known, None), |entry| (entry.position, Some(entry)))
     }
 
-    /// Walks the batches at `at` until one is `wanted`, and notes by what it comes.
+    /// From where to look for a record at or behind offset `from` of `time` or later in the first `len` bytes of a segment.
+    pub(super) fn begin_by_time(&mut self, segment: u64, (time, from): (i64, u64), len: u64) -> Place {
+        let Some(index) = self.index(segment) else { return (0, None) };
+        let entries = index.by_time(time, len).into_iter().chain(index.by_offset(from, len));
+        let entry = entries.max_by_key(|entry| entry.position);
+        (entry.map_or(0, |entry| entry.position), entry)
+    }
+
+    /// Walks the first `len` bytes of a segment, from where `begin` says on, until a batch is `wanted`. If it was an entry of the
+    /// index that said so, and it was wrong, the entry is forgotten, and `begin` asked again.
     pub(super) fn walk(
+        &mut self,
+        dialect: &dyn Dialect,
+        (segment, len): (u64, u64),
+        begin: impl Fn(&mut Self) -> Place,
+        wanted: impl Fn(&BatchFacts) -> bool,
+    ) -> Walked {
+        let (mut at, mut claimed) = begin(self);
+        let mut need = 1;
+        while at < len {
+            if at + need > len {
+                if !self.misled(segment, &mut claimed) {
+                    return Walked::Broken;
+                }
+                (at, claimed) = begin(self);
+                need = 1;
+            }
+            let Some(bytes) = self.piece(segment, at, need) else {
+                return Walked::Missing(at, need, claimed.is_none());
+            };
+            match self.walk_piece(dialect, (segment, at), &bytes, &mut claimed, &wanted) {
+                Step::Found(from, facts) => return Walked::Found(at + from as u64, bytes.slice(from..), facts),
+                Step::Behind(walked, wanted, next) => {
+                    at += walked as u64;
+                    need = wanted as u64;
+                    if let Some(next) = next {
+                        // Whoever asks again goes on here, whatever is kept of the pieces before.
+                        self.remember(next, segment, at);
+                    }
+                }
+                Step::Misled => {
+                    (at, claimed) = begin(self);
+                    need = 1;
+                }
+            }
+        }
+        Walked::End
+    }
+
+    /// Walks the batches at `at` until one is `wanted`, and notes by what it comes.
+    fn walk_piece(
         &mut self,
         dialect: &dyn Dialect,
         (segment, at): (u64, u64),
         bytes: &[u8],
         claimed: &mut Option<Entry>,
-        wanted: impl Fn(&BatchFacts) -> bool,
-    ) -> Walked {
+        wanted: &impl Fn(&BatchFacts) -> bool,
+    ) -> Step {
         let (mut from, mut next) = (0, None);
         loop {
             let rest = bytes.len() - from;
@@ -161,15 +223,15 @@ impl Cold {
             };
             if wrong {
                 self.misled(segment, claimed);
-                return Walked::Misled;
+                return Step::Misled;
             }
-            let Some(facts) = facts else { return Walked::Behind(from, rest + 1, next) };
+            let Some(facts) = facts else { return Step::Behind(from, rest + 1, next) };
             *claimed = None;
             if facts.len > rest {
-                return Walked::Behind(from, facts.len, next);
+                return Step::Behind(from, facts.len, next);
             }
             if wanted(&facts) {
-                return Walked::Found(from, facts);
+                return Step::Found(from, facts);
             }
             if let Some(index) = self.index(segment) {
                 index.note(at + from as u64, &facts);
@@ -180,7 +242,7 @@ impl Cold {
     }
 
     /// An entry of an index was wrong. False if none was believed.
-    pub(super) fn misled(&mut self, segment: u64, claimed: &mut Option<Entry>) -> bool {
+    fn misled(&mut self, segment: u64, claimed: &mut Option<Entry>) -> bool {
         let Some(entry) = claimed.take() else { return false };
         if let Some(index) = self.index(segment) {
             index.forget(&entry);

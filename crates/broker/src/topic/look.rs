@@ -1,7 +1,7 @@
 //! Reading behind what is in memory: pieces of segments, brought in by the reader thread, ahead of who reads them.
 
 use super::Partition;
-use super::cold::{INDEX, INDEXES, Looked, PIECE, PIECES, Piece, Walked};
+use super::cold::{Cold, INDEX, INDEXES, Looked, PIECE, PIECES, Piece, Walked};
 use super::index::{Index, STEP};
 use super::partition::PartitionState;
 use super::segments::{index_name, name};
@@ -28,45 +28,24 @@ impl PartitionState {
         if !exact && len > 2 * STEP && !self.load_index(partition, core, segment, session) {
             return Looked::Reading;
         }
-        let (mut at, mut claimed) = self.cold.begin(segment, offset, len);
-        let mut need = 1;
-        while let Some(bytes) = self.cold.piece(segment, at, need) {
-            let wanted = |facts: &BatchFacts| facts.base + u64::from(facts.count) > offset;
-            match self.cold.walk(partition.dialect.as_ref(), (segment, at), &bytes, &mut claimed, wanted) {
-                Walked::Found(begin, _) => {
-                    let (end, next) = self.gather(partition, &bytes[begin..], max, whole);
-                    let behind = at + (begin + end) as u64;
-                    self.cold.remember(next.unwrap_or(offset), segment, behind);
-                    if ((bytes.len() - begin - end) as u64) < PIECE / 2 && behind < len {
-                        self.ask(partition, core, (segment, behind, PIECE), None);
-                    }
-                    self.note_rebuilt(partition, core, segment);
-                    return Looked::Found(bytes.slice(begin..begin + end));
+        let wanted = |facts: &BatchFacts| facts.base + u64::from(facts.count) > offset;
+        let begin = |cold: &mut Cold| cold.begin(segment, offset, len);
+        match self.cold.walk(partition.dialect.as_ref(), (segment, len), begin, wanted) {
+            Walked::Found(at, bytes, _) => {
+                let (end, next) = self.gather(partition, &bytes, max, whole);
+                let behind = at + end as u64;
+                self.cold.remember(next.unwrap_or(offset), segment, behind);
+                if ((bytes.len() - end) as u64) < PIECE / 2 && behind < len {
+                    self.ask(partition, core, (segment, behind, PIECE), None);
                 }
-                Walked::Behind(walked, wanted, next) => {
-                    at += walked as u64;
-                    need = wanted as u64;
-                    if let Some(next) = next {
-                        // Whoever asks again goes on here, whatever is kept of the pieces before.
-                        self.cold.remember(next, segment, at);
-                    }
-                }
-                Walked::Misled => {
-                    (at, claimed) = self.cold.begin(segment, offset, len);
-                    need = 1;
-                }
+                self.note_rebuilt(partition, core, segment);
+                Looked::Found(bytes.slice(..end))
             }
-            if at + need > len {
-                if !self.cold.misled(segment, &mut claimed) {
-                    return Looked::Broken;
-                }
-                (at, claimed) = self.cold.begin(segment, offset, len);
-                need = 1;
-            }
-        }
-        match self.read_on(partition, core, (segment, at, need), session) {
-            true => Looked::Reading,
-            false => Looked::Broken,
+            Walked::Missing(at, need, _) => match self.read_on(partition, core, (segment, at, need), session) {
+                true => Looked::Reading,
+                false => Looked::Broken,
+            },
+            Walked::End | Walked::Broken => Looked::Broken,
         }
     }
 

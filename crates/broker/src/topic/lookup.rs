@@ -4,7 +4,7 @@
 //! the index tells from where to walk.
 
 use super::Partition;
-use super::cold::Walked;
+use super::cold::{Cold, Walked};
 use super::fetch::FetchError;
 use super::index::STEP;
 use super::partition::PartitionState;
@@ -205,56 +205,31 @@ impl PartitionState {
         if begun.is_none() && len > 2 * STEP && !self.load_index(partition, core, segment, session) {
             return Searched::Found(Lookup::Reading);
         }
-        let begin = |state: &mut Self| {
-            let index = state.cold.index(segment);
-            let (by_time, by_offset) =
-                index.map_or((None, None), |index| (index.by_time(time, len), index.by_offset(from, len)));
-            let entry = by_time.into_iter().chain(by_offset).max_by_key(|entry| entry.position);
-            (entry.map_or(0, |entry| entry.position), entry)
+        let begin =
+            |cold: &mut Cold| begun.map_or_else(|| cold.begin_by_time(segment, (time, from), len), |at| (at, None));
+        let wanted = |facts: &BatchFacts| {
+            facts.base >= until || facts.base + u64::from(facts.count) > from && facts.max_time >= time
         };
-        let (mut at, mut claimed) = begun.map_or_else(|| begin(self), |at| (at, None));
-        let mut need = 1;
-        while at < len {
-            let Some(bytes) = self.cold.piece(segment, at, need) else {
+        let searched = match self.cold.walk(partition.dialect.as_ref(), (segment, len), begin, wanted) {
+            Walked::Found(_, bytes, BatchFacts { len, base, count, .. }) if base < until => {
+                Searched::Found(Lookup::Batch { bytes: bytes.slice(..len), base, end: base + u64::from(count) })
+            }
+            Walked::Found(..) | Walked::End => Searched::Nothing,
+            Walked::Missing(at, need, sure) => {
                 if self.searches.len() == SEARCHES {
                     self.searches.remove(0);
                 }
-                if claimed.is_none() {
+                if sure {
                     self.searches.push(Search { of: (time, from), segment, at });
                 }
                 return match self.read_on(partition, core, (segment, at, need), session) {
                     true => Searched::Found(Lookup::Reading),
                     false => Searched::Broken,
                 };
-            };
-            let wanted = |facts: &BatchFacts| {
-                facts.base >= until || facts.base + u64::from(facts.count) > from && facts.max_time >= time
-            };
-            match self.cold.walk(partition.dialect.as_ref(), (segment, at), &bytes, &mut claimed, wanted) {
-                Walked::Found(_, facts) if facts.base >= until => return Searched::Nothing,
-                Walked::Found(begin, BatchFacts { len, base, count, .. }) => {
-                    self.note_rebuilt(partition, core, segment);
-                    let bytes = bytes.slice(begin..begin + len);
-                    return Searched::Found(Lookup::Batch { bytes, base, end: base + u64::from(count) });
-                }
-                Walked::Behind(walked, wanted, _) => {
-                    at += walked as u64;
-                    need = wanted as u64;
-                }
-                Walked::Misled => {
-                    (at, claimed) = begin(self);
-                    need = 1;
-                }
             }
-            if at < len && at + need > len {
-                if !self.cold.misled(segment, &mut claimed) {
-                    return Searched::Broken;
-                }
-                (at, claimed) = begin(self);
-                need = 1;
-            }
-        }
+            Walked::Broken => return Searched::Broken,
+        };
         self.note_rebuilt(partition, core, segment);
-        Searched::Nothing
+        searched
     }
 }
