@@ -1,5 +1,6 @@
 //! The disk as an argument: files by name in one flat directory, with real, in-memory and faulty twins.
 
+#[cfg(feature = "twins")]
 pub mod faulty;
 pub mod file;
 pub mod memory;
