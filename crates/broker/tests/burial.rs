@@ -192,7 +192,7 @@ fn all_handed_over(rig: &mut Rig, policy: QueuePolicy) -> (QueueHandle, Vec<naru
 #[test]
 fn what_dies_behind_one_that_must_be_read_waits_for_it_whatever_it_dies_of() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let dead = rig.durable_queue("dead", QueuePolicy::default());
     let (queue, seqs) = all_handed_over(&mut rig, QueuePolicy { max_length: Some(2), ..buries("") });
     gate.close();
@@ -215,7 +215,7 @@ fn what_dies_behind_one_that_must_be_read_waits_for_it_whatever_it_dies_of() {
 fn an_answer_to_a_rejection_waits_for_a_burial_that_must_wait() {
     for in_transaction in [false, true] {
         let gate = Gate::new(Arc::<MemoryDisk>::default());
-        let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+        let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
         let dead = rig.durable_queue("dead", QueuePolicy::default());
         let (queue, seqs) = all_handed_over(&mut rig, buries(""));
         gate.close();
@@ -246,7 +246,7 @@ fn an_answer_to_a_rejection_waits_for_a_burial_that_must_wait() {
 #[test]
 fn an_answer_to_a_rejection_waits_no_longer_than_the_queue_is_there() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let (queue, seqs) = all_handed_over(&mut rig, buries(""));
     gate.close();
     let rejected = rig.settle(&queue, session(1), None, &seqs[..300], Outcome::Reject);

@@ -4,7 +4,6 @@ mod harness;
 
 use harness::*;
 use narumq_broker::Outcome;
-use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_model::{DeathReason, QueuePolicy, Time};
 use std::sync::Arc;
@@ -90,7 +89,7 @@ fn a_broker_over_its_memory_for_transient_messages_loses_none_of_them() {
 /// comes at `full`; what lies on the disk is read at `read`.
 fn death_of_the_first(ttl: u64, (full, read): (u64, u64), restart: bool, policy: QueuePolicy) -> (u64, DeathReason) {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone() as Arc<dyn Disk>, small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     rig.durable_queue("dead", QueuePolicy::default());
     rig.durable_queue("q", QueuePolicy { dead_letter_key: Some("dead".into()), ..policy });
     for id in 1..=2 {
@@ -101,7 +100,7 @@ fn death_of_the_first(ttl: u64, (full, read): (u64, u64), restart: bool, policy:
     if restart {
         rig.close();
         gate.close_to_others();
-        rig = Rig::open(gate.clone(), small(), Time(1_000));
+        rig = Rig::open(gate.disk(), small(), Time(1_000));
     }
     rig.advance(full);
     rig.publish("q", 3, 100, true);

@@ -134,7 +134,7 @@ fn the_rejected_are_read_and_buried_in_order() {
 #[test]
 fn a_deletion_wins_over_what_waits_to_be_buried() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let (_, deliveries) = all_handed_over(&mut rig, buries("grave"));
     let queue = rig.queue("q").expect("the queue");
     gate.close();
@@ -149,7 +149,7 @@ fn a_deletion_wins_over_what_waits_to_be_buried() {
 #[test]
 fn what_comes_back_while_a_read_is_under_way_takes_its_place() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let (queue, deliveries) = all_handed_over(&mut rig, QueuePolicy::default());
     let seqs = seqs(&deliveries);
     rig.turn(|rig, turn| rig.broker.cancel(&queue, ME, 1, turn));

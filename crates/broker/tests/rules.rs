@@ -71,11 +71,11 @@ fn a_limit_of_hand_overs_holds_for_single_messages_too() {
 #[test]
 fn who_waits_for_a_message_of_a_queue_learns_that_it_is_deleted() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     rig.durable_queue("q", QueuePolicy::default());
     rig.publish("q", 1, 10, true);
     rig.close();
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let queue = rig.queue("q").expect("a queue");
     gate.close();
     let got = rig.turn(|rig, turn| rig.broker.get(&queue, session(1), false, turn)).expect("the queue is there");
@@ -91,7 +91,7 @@ fn who_waits_for_a_message_of_a_queue_learns_that_it_is_deleted() {
 #[test]
 fn what_comes_back_while_its_neighbours_are_read_does_not_hide_what_is_known_of_them() {
     let gate = Gate::new(Arc::<MemoryDisk>::default());
-    let mut rig = Rig::open(gate.clone(), small(), Time(1_000));
+    let mut rig = Rig::open(gate.disk(), small(), Time(1_000));
     let (queue, me) = (rig.durable_queue("q", QueuePolicy::default()), session(1));
     let fill = |rig: &mut Rig, ids: std::ops::Range<u64>| {
         let lsn = ids.map(|id| rig.publish("q", id, 1_024, true)).last().expect("some");

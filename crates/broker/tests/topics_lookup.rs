@@ -5,81 +5,33 @@ mod harness;
 use harness::batches::{append, create, drain, fetch, partition, read, timed};
 use harness::{Rig, session, small};
 use narumq_broker::{Lookup, PartitionHandle};
+use narumq_log::disk::Disk;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
-use narumq_log::disk::{Disk, File};
+use narumq_log::disk::watched::{Operation, WatchedDisk};
 use narumq_model::{Time, TopicPolicy};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A disk that counts the bytes that are read of segments.
-struct Counting {
-    inner: FaultyDisk,
-    read: Arc<AtomicU64>,
-}
-
-struct Counted {
-    inner: Arc<dyn File>,
-    read: Arc<AtomicU64>,
-}
+/// Counts the bytes that are read of segments.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicU64>);
 
 impl Counting {
-    fn new(inner: &FaultyDisk) -> Arc<Self> {
-        Arc::new(Self { inner: inner.clone(), read: Arc::default() })
+    /// The disk of which they are read.
+    fn disk(&self, inner: &FaultyDisk) -> Arc<dyn Disk> {
+        let counting = self.clone();
+        WatchedDisk::new(Arc::new(inner.clone()), move |operation, name| {
+            if let Operation::Read(bytes) = operation
+                && name.ends_with(".segment")
+            {
+                counting.0.fetch_add(bytes as u64, Ordering::SeqCst);
+            }
+            Ok(())
+        })
     }
 
     fn taken(&self) -> u64 {
-        self.read.swap(0, Ordering::SeqCst)
-    }
-
-    fn counted(&self, name: &str, file: Arc<dyn File>) -> Arc<dyn File> {
-        match name.ends_with(".segment") {
-            true => Arc::new(Counted { inner: file, read: self.read.clone() }),
-            false => file,
-        }
-    }
-}
-
-impl Disk for Counting {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.inner.list()
-    }
-    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
-        Ok(self.counted(name, self.inner.open(name, create)?))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(name)
-    }
-    fn sync_names(&self) -> io::Result<()> {
-        self.inner.sync_names()
-    }
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.inner.free_bytes()
-    }
-    fn scratch(&self) -> io::Result<Arc<dyn File>> {
-        self.inner.scratch()
-    }
-}
-
-impl File for Counted {
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
-    }
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.read.fetch_add(buf.len() as u64, Ordering::SeqCst);
-        self.inner.read_at(buf, offset)
-    }
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.inner.write_at(buf, offset)
-    }
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        self.inner.truncate(len)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.inner.sync()
+        self.0.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -202,8 +154,8 @@ fn a_cold_read_needs_no_walk_with_an_index_and_one_without() {
     rig.wait("it is copied", |rig| rig.broker.offsets(&p).is_some() && !names(&disk, ".index").is_empty());
     rig.close();
     // A new State has told where the segment ends: nothing is walked at the start, and a read is a piece.
-    let counting = Counting::new(&disk.after_kill(Plan::default()));
-    let mut rig = open(counting.clone());
+    let counting = Counting::default();
+    let mut rig = open(counting.disk(&disk.after_kill(Plan::default())));
     let p = partition(&rig, "t", 0);
     counting.taken();
     assert_eq!(read(&fetch(&mut rig, &p, 7_003, 10).expect("it is there").bytes.concat())[0].0, 7_000);
@@ -216,8 +168,8 @@ fn a_cold_read_needs_no_walk_with_an_index_and_one_without() {
     // Without it the segment is walked once, and what was found is noted.
     let disk = disk.after_kill(Plan::default());
     names(&disk, ".index").iter().for_each(|name| disk.remove(name).expect("it was there"));
-    let counting = Counting::new(&disk);
-    let mut rig = open(counting.clone());
+    let counting = Counting::default();
+    let mut rig = open(counting.disk(&disk));
     let p = partition(&rig, "t", 0);
     counting.taken();
     assert_eq!(read(&fetch(&mut rig, &p, 9_003, 10).expect("it is there").bytes.concat())[0].0, 9_000);

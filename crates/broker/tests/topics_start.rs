@@ -6,50 +6,13 @@ mod harness;
 use harness::batches::{append, bytes, create, drain, open, partition, topic};
 use harness::{Rig, small};
 use narumq_broker::CreateTopicError;
+use narumq_log::disk::Disk;
 use narumq_log::disk::faulty::{FaultyDisk, Plan};
-use narumq_log::disk::{Disk, File};
+use narumq_log::disk::watched::{Operation, WatchedDisk};
 use narumq_model::{Time, TopicPolicy};
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::ThreadId;
-
-/// A disk that tells which thread removed which files.
-struct Watched {
-    disk: FaultyDisk,
-    removed: Mutex<Vec<(String, ThreadId)>>,
-}
-
-impl Disk for Watched {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-
-    fn open(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
-        self.disk.open(name, create)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        let thread = std::thread::current().id();
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), thread));
-        self.disk.remove(name)
-    }
-
-    fn sync_names(&self) -> io::Result<()> {
-        self.disk.sync_names()
-    }
-
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes()
-    }
-
-    fn scratch(&self) -> io::Result<Arc<dyn File>> {
-        self.disk.scratch()
-    }
-}
 
 /// A power cut leaves the name of a segment and nothing in it: the copier makes one of the same name again, and may do so
 /// as soon as it runs.
@@ -69,9 +32,15 @@ fn segments_that_do_not_continue_a_partition_are_gone_before_the_copier_runs() {
     let names = (1..9).map(|base| format!("{id:016x}-{base:016x}.segment"));
     let stale: Vec<String> = names.filter(|name| disk.open(name, true).is_ok()).collect();
     assert!(stale.len() > 3, "some are new");
-    let watched = Arc::new(Watched { disk: disk.clone(), removed: Mutex::default() });
-    let mut rig = Rig::open(watched.clone(), small(), Time(2_000));
-    let removed = watched.removed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (removals, removed) = channel();
+    let watched = WatchedDisk::new(Arc::new(disk.clone()), move |operation, name| {
+        if operation == Operation::Remove {
+            let _ = removals.send((name.to_owned(), std::thread::current().id()));
+        }
+        Ok(())
+    });
+    let mut rig = Rig::open(watched, small(), Time(2_000));
+    let removed: Vec<(String, ThreadId)> = removed.try_iter().collect();
     let me = std::thread::current().id();
     for name in stale {
         assert!(removed.contains(&(name.clone(), me)), "{name} was not removed by who opens: {removed:?}");

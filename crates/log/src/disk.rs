@@ -1,9 +1,11 @@
-//! The disk as an argument: files by name in one flat directory, with real, in-memory and faulty twins.
+//! The disk as an argument: files by name in one flat directory, with real, in-memory, faulty and watched twins.
 
 #[cfg(feature = "twins")]
 pub mod faulty;
 pub mod file;
 pub mod memory;
+#[cfg(feature = "twins")]
+pub mod watched;
 
 use std::io;
 use std::sync::Arc;

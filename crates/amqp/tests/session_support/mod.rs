@@ -48,7 +48,7 @@ pub struct Peer {
 /// A broker, a door and their clients.
 pub struct Stage {
     pub broker: Arc<Broker>,
-    pub disk: Arc<GateDisk>,
+    pub disk: GateDisk,
     pub now: Time,
     door: Amqp,
     peers: Vec<Peer>,
@@ -64,14 +64,14 @@ impl Stage {
         let mut dialects = Dialects::default();
         dialects.register_messages(FORMAT, Arc::new(BasicMessages));
         let settings = Settings { given_exchanges: given_exchanges(), dialects, ..settings };
-        let disk = Arc::new(GateDisk::default());
+        let disk = GateDisk::default();
         let mut state = 1;
         let random = Box::new(move || {
             state += 1;
             state
         });
         let options = Options { prefill: false, first_file_bytes: 1 << 20, file_bytes: 1 << 20, ..Options::default() };
-        let given = Given { disk: disk.clone(), random };
+        let given = Given { disk: disk.disk(), random };
         let broker = Broker::open(settings, options, given, Time(1_000)).unwrap();
         let (ring, bell) = channel();
         broker.mailboxes().set_wake(Box::new(Bell(ring)));

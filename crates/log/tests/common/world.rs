@@ -1,7 +1,7 @@
 //! Objects over a log as a broker keeps them: each with a lock, a State, and counts of what it wants in which file.
 
 use super::ear::Ear;
-use super::gate::{Gate, GatedDisk};
+use super::gate::Gate;
 use super::history::{Change, History, Model, Origin};
 use super::parts::Parts;
 use super::restore::{Restore, Restoring, check_bodies};
@@ -63,7 +63,7 @@ impl World {
         durable: &Arc<std::sync::atomic::AtomicU64>,
     ) -> Result<Self, WorldError> {
         let gate = Arc::<Gate>::default();
-        let disk: Arc<dyn Disk> = Arc::new(GatedDisk { inner: disk.clone(), gate: gate.clone() });
+        let disk: Arc<dyn Disk> = gate.before(disk.clone());
         let mut restore = Restore::default();
         let log = Log::open(options.clone(), given(&disk, seed), Time(1), &mut restore).map_err(WorldError::Open)?;
         let end = log.ended().lsn;
