@@ -6,6 +6,8 @@
 
 pub mod http;
 mod outbox;
+#[cfg(feature = "peers")]
+pub mod peers;
 mod session;
 #[cfg(feature = "transcript")]
 pub mod transcript;

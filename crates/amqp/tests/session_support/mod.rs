@@ -5,7 +5,6 @@
 mod disk;
 mod frames;
 pub mod refusals;
-mod turns;
 mod words;
 
 pub use disk::GateDisk;
@@ -13,46 +12,35 @@ pub use frames::*;
 pub use words::words;
 
 use core::net::{Ipv4Addr, SocketAddr};
+use core::ops::{Deref, DerefMut};
 use narumq_amqp::codec::*;
 use narumq_amqp::{Amqp, BasicMessages, FORMAT, Settings as DoorSettings, given_exchanges};
-use narumq_broker::{Broker, Dialects, Event, Settings, Turn, Wake};
-use narumq_door::{Cause, ConnInfo, Door, Outbox, Session};
+use narumq_broker::{Broker, Dialects, Settings};
+use narumq_door::ConnInfo;
+use narumq_door::peers::{PATIENCE, Peers};
 use narumq_log::{Given, Options};
 use narumq_model::{SessionId, Time};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
-
-/// How long something that must happen may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: u16) {
-        let _ = self.0.send(());
-    }
-}
-
-/// One client.
-pub struct Peer {
-    pub id: SessionId,
-    pub session: Option<Box<dyn Session>>,
-    pub out: Outbox,
-    input: Vec<u8>,
-    seen: Vec<u8>,
-    /// The client does not read: nothing leaves the outbox.
-    pub stalled: bool,
-}
 
 /// A broker, a door and their clients.
 pub struct Stage {
-    pub broker: Arc<Broker>,
+    peers: Peers,
     pub disk: GateDisk,
-    pub now: Time,
     door: Amqp,
-    peers: Vec<Peer>,
-    bell: Receiver<()>,
+}
+
+impl Deref for Stage {
+    type Target = Peers;
+
+    fn deref(&self) -> &Peers {
+        &self.peers
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
 }
 
 impl Stage {
@@ -73,9 +61,7 @@ impl Stage {
         let options = Options { prefill: false, first_file_bytes: 1 << 20, file_bytes: 1 << 20, ..Options::default() };
         let given = Given { disk: disk.disk(), random };
         let broker = Broker::open(settings, options, given, Time(1_000)).unwrap();
-        let (ring, bell) = channel();
-        broker.mailboxes().set_wake(Box::new(Bell(ring)));
-        Self { broker, disk, now: Time(1_000), door: Amqp::new(door), peers: Vec::new(), bell }
+        Self { peers: Peers::new(broker, Time(1_000)), disk, door: Amqp::new(door) }
     }
 
     /// A client on channel 1, and an empty queue `q`.
@@ -89,15 +75,12 @@ impl Stage {
 
     /// A client that has said nothing yet.
     pub fn dial(&mut self) -> usize {
-        let index = self.peers.len();
+        let index = self.peers.count();
         let id = SessionId { worker: 0, index: index as u32, generation: 1 };
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (peer, local) = (address(50_000 + index as u16), address(5672));
         let info = ConnInfo { id, peer, local, tls: false, seed: index as u128 + 77, traffic: Arc::default() };
-        let session = Some(self.door.open(info, self.now));
-        let (out, input, seen) = (Outbox::default(), Vec::new(), Vec::new());
-        self.peers.push(Peer { id, session, out, input, seen, stalled: false });
-        index
+        self.peers.connect(&self.door, info)
     }
 
     /// A client that has logged in, with these limits in its `tune-ok`.
@@ -123,10 +106,6 @@ impl Stage {
         assert_eq!(self.heard(peer), [format!("{channel} channel.open-ok channel_id=")]);
     }
 
-    pub fn peer(&mut self, peer: usize) -> &mut Peer {
-        &mut self.peers[peer]
-    }
-
     /// One method of the client.
     pub fn send(&mut self, peer: usize, channel: u16, method: &impl WireMethod) {
         let mut bytes = Vec::new();
@@ -141,20 +120,14 @@ impl Stage {
         self.bytes(peer, &bytes);
     }
 
-    /// Bytes of the client, and all that follows from them.
-    pub fn bytes(&mut self, peer: usize, bytes: &[u8]) {
-        self.peers[peer].input.extend_from_slice(bytes);
-        self.run();
-    }
-
     /// What the client has been sent since it was last asked, in words.
     pub fn heard(&mut self, peer: usize) -> Vec<String> {
-        words(&std::mem::take(&mut self.peers[peer].seen))
+        words(&self.seen(peer))
     }
 
     /// The same as bytes.
     pub fn seen(&mut self, peer: usize) -> Vec<u8> {
-        std::mem::take(&mut self.peers[peer].seen)
+        std::mem::take(&mut self.peer(peer).seen)
     }
 
     /// The only thing that the client has been sent.
@@ -165,38 +138,13 @@ impl Stage {
         heard.into_iter().next().unwrap()
     }
 
-    pub fn event(&mut self, peer: usize, event: Event) {
-        self.call(peer, |session, cx| session.on_event(event, cx));
-        self.call(peer, |session, cx| session.on_batch_end(cx));
+    /// Waits until this holds; what the broker's own threads do comes in between.
+    pub fn wait_for(&mut self, mut holds: impl FnMut(&mut Self) -> bool) {
         self.run();
-    }
-
-    /// Time passes; ticks come at their instants.
-    pub fn pass(&mut self, millis: u64) {
-        let until = self.now.plus(millis);
-        loop {
-            let tick = |peer: &Peer| peer.session.as_ref().and_then(|session| session.next_tick());
-            let next = (0..self.peers.len()).filter_map(|at| Some((tick(&self.peers[at])?, at))).min();
-            let Some((time, at)) = next.filter(|(time, _)| *time <= until) else { break };
-            self.now = self.now.max(time);
-            self.call(at, |session, cx| session.on_tick(cx));
+        while !holds(self) {
+            assert!(self.wait(PATIENCE), "something happens");
             self.run();
-            if tick(&self.peers[at]).is_some_and(|again| again <= self.now) {
-                self.now = self.now.plus(1);
-            }
         }
-        self.now = until;
-        let mut turn = Turn::new(self.now, Some(0));
-        self.broker.advance(&mut turn);
-        self.broker.end_turn(&mut turn);
-        self.run();
-    }
-
-    /// The client is gone without a word.
-    pub fn vanish(&mut self, peer: usize) {
-        self.call(peer, |session, cx| session.on_close(Cause::Reset, cx));
-        self.peers[peer].session = None;
-        self.run();
     }
 }
 

@@ -8,11 +8,12 @@ pub mod faults;
 pub mod group;
 pub mod records;
 pub mod sasl;
-mod waits;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use narumq_broker::{Broker, Dialects, LogOptions, OpenError, Settings as BrokerSettings, Turn, Wake};
-use narumq_door::{Cause, ConnInfo, Context, Door, Outbox, Session};
+use core::ops::{Deref, DerefMut};
+use narumq_broker::{Broker, Dialects, LogOptions, OpenError, Settings as BrokerSettings};
+use narumq_door::ConnInfo;
+use narumq_door::peers::Peers;
 use narumq_kafka::codec::{
     Caller, FRAME_HEAD, FRAME_MAX, Message, Reader, encode_request, read_response_header, split_frame,
 };
@@ -22,32 +23,10 @@ use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_model::{SessionId, Time};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// How long something that must happen may take before the test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// When a stage begins, in milliseconds since 1970.
 pub const BEGIN: Time = Time(1_700_000_000_000);
-
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: u16) {
-        let _ = self.0.send(());
-    }
-}
-
-/// One client.
-struct Peer {
-    id: SessionId,
-    session: Option<Box<dyn Session>>,
-    out: Outbox,
-    input: Vec<u8>,
-    seen: Vec<u8>,
-    /// Requests sent so far: the next one's correlation id.
-    sent: i32,
-}
 
 /// The content of a response: header and body.
 #[derive(Clone, Debug)]
@@ -68,13 +47,26 @@ impl Answer {
 
 /// A broker, a door and its clients.
 pub struct Stage {
-    pub broker: Arc<Broker>,
-    pub now: Time,
+    peers: Peers,
+    /// Requests of each client so far: the correlation id of its last one.
+    sent: Vec<i32>,
     disk: Arc<dyn Disk>,
     settings: BrokerSettings,
     door: Kafka,
-    peers: Vec<Peer>,
-    bell: Receiver<()>,
+}
+
+impl Deref for Stage {
+    type Target = Peers;
+
+    fn deref(&self) -> &Peers {
+        &self.peers
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
 }
 
 impl Stage {
@@ -91,26 +83,24 @@ impl Stage {
         let mut dialects = Dialects::default();
         dialects.register(FORMAT, Arc::new(RecordBatches));
         let settings = BrokerSettings { dialects, ..settings };
-        let (broker, bell) = open(&settings, &disk, BEGIN);
-        let mut stage = Self { broker, now: BEGIN, disk, settings, door: Kafka::new(door), peers: Vec::new(), bell };
+        let peers = open(&settings, &disk, BEGIN).expect("the broker comes up");
+        let mut stage = Self { peers, sent: Vec::new(), disk, settings, door: Kafka::new(door) };
         stage.connect();
         stage
     }
 
     /// The broker ends in order and comes up again; nobody is connected but a new first client.
     pub fn restart(&mut self) {
-        self.peers.clear();
         self.broker.close(self.now);
-        (self.broker, self.bell) = open(&self.settings, &self.disk, self.now);
-        self.connect();
+        self.reborn(self.disk.clone()).expect("the broker comes up");
     }
 
     /// The process is gone, without an end in order, and another comes up over what `disk` holds; nobody is connected but a
     /// new first client.
     pub fn reborn(&mut self, disk: Arc<dyn Disk>) -> Result<(), OpenError> {
-        self.peers.clear();
         self.disk = disk;
-        (self.broker, self.bell) = try_open(&self.settings, &self.disk, self.now)?;
+        self.peers = open(&self.settings, &self.disk, self.now)?;
+        self.sent.clear();
         self.connect();
         Ok(())
     }
@@ -122,20 +112,16 @@ impl Stage {
 
     /// One more client, on the machine of this address.
     pub fn connect_from(&mut self, machine: IpAddr) -> usize {
-        let index = self.peers.len();
-        let peer = self.open_peer(machine, index, 1);
-        self.peers.push(peer);
-        index
+        self.enter(machine, self.peers.count(), 1)
     }
 
     /// Another client in the place of one that has gone.
     pub fn meet(&mut self, index: usize) -> usize {
-        let generation = self.peers[index].id.generation + 1;
-        self.peers[index] = self.open_peer(Ipv4Addr::LOCALHOST.into(), index, generation);
-        index
+        let generation = self.peer(index).id.generation + 1;
+        self.enter(Ipv4Addr::LOCALHOST.into(), index, generation)
     }
 
-    fn open_peer(&self, machine: IpAddr, index: usize, generation: u32) -> Peer {
+    fn enter(&mut self, machine: IpAddr, index: usize, generation: u32) -> usize {
         let id = SessionId { worker: 0, index: index as u32, generation };
         let peer = SocketAddr::from((machine, 50_000 + index as u16));
         let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 9092));
@@ -143,8 +129,11 @@ impl Stage {
         let seed =
             (u128::from(self.broker.leader_epoch()) << 96) + (u128::from(generation) << 64) + ((index as u128) << 32);
         let info = ConnInfo { id, peer, local, tls: false, seed, traffic: Arc::default() };
-        let session = Some(self.door.open(info, self.now));
-        Peer { id, session, out: Outbox::default(), input: Vec::new(), seen: Vec::new(), sent: 0 }
+        match self.sent.get_mut(index) {
+            Some(sent) => *sent = 0,
+            None => self.sent.push(0),
+        }
+        self.peers.connect(&self.door, info)
     }
 
     /// A request of the first client, and its answer.
@@ -161,16 +150,10 @@ impl Stage {
     /// A request of a client.
     pub fn send<'r, M: Message<'r>>(&mut self, peer: usize, version: i16, request: &M) {
         let mut bytes = Vec::new();
-        self.peers[peer].sent += 1;
-        let caller = Caller { correlation_id: self.peers[peer].sent, client_id: Some("test") };
+        self.sent[peer] += 1;
+        let caller = Caller { correlation_id: self.sent[peer], client_id: Some("test") };
         encode_request(caller, version, request, &mut bytes);
         self.bytes(peer, &bytes);
-    }
-
-    /// Bytes of a client, and all that follows from them without the disk.
-    pub fn bytes(&mut self, peer: usize, bytes: &[u8]) {
-        self.peers[peer].input.extend_from_slice(bytes);
-        self.run();
     }
 
     /// The next answer to a client; waits for the disk if it must.
@@ -181,7 +164,7 @@ impl Stage {
 
     /// Header and body of the next answer to a client, if there is one already.
     pub fn heard_bytes(&mut self, peer: usize) -> Option<Vec<u8>> {
-        let seen = &mut self.peers[peer].seen;
+        let seen = &mut self.peer(peer).seen;
         let content = split_frame(seen, FRAME_MAX).unwrap()?.content.to_vec();
         seen.drain(..FRAME_HEAD + content.len());
         Some(content)
@@ -195,92 +178,36 @@ impl Stage {
     }
 
     /// Whether the door wants to close the connection.
-    pub fn is_closed(&self, peer: usize) -> bool {
-        self.peers[peer].out.is_closing()
+    pub fn is_closed(&mut self, peer: usize) -> bool {
+        self.peer(peer).out.is_closing()
     }
 
-    /// The client is gone without a word.
-    pub fn vanish(&mut self, peer: usize) {
-        self.turn(peer, |session, cx| session.on_close(Cause::Reset, cx));
-        self.peers[peer].session = None;
+    /// The next answer to a client, or none if the log ends before it comes.
+    pub fn answer_or_end(&mut self, peer: usize, version: i16) -> Option<Answer> {
+        for _ in 0..4_000 {
+            self.run();
+            let waiting = self.waiting();
+            self.tell_durable(&waiting);
+            self.run();
+            if let Some(answer) = self.heard(peer, version) {
+                return Some(answer);
+            }
+            if self.broker.failed().is_some() {
+                return None;
+            }
+            self.rest();
+        }
+        panic!("neither an answer nor an end");
+    }
+
+    /// Waits for the broker to do something on its own threads.
+    pub fn rest(&mut self) {
+        self.wait(Duration::from_millis(5));
         self.run();
     }
-
-    fn turn(&mut self, peer: usize, verb: impl FnOnce(&mut dyn Session, &mut Context<'_>)) {
-        let mut turn = Turn::new(self.now, Some(0));
-        let peer = &mut self.peers[peer];
-        if let Some(session) = peer.session.as_deref_mut() {
-            verb(session, &mut Context { broker: &self.broker, turn: &mut turn, out: &mut peer.out });
-        }
-        self.broker.end_turn(&mut turn);
-    }
-
-    fn feed(&mut self, at: usize) -> bool {
-        let peer = &mut self.peers[at];
-        let deaf = peer.session.as_ref().is_none_or(|s| s.paused()) || peer.out.is_closing();
-        if deaf || peer.input.is_empty() {
-            return false;
-        }
-        let input = std::mem::take(&mut peer.input);
-        let mut consumed = 0;
-        self.turn(at, |session, cx| consumed = session.on_bytes(&input, cx).consumed);
-        self.peers[at].input = input[consumed..].to_vec();
-        consumed > 0
-    }
-
-    fn mail(&mut self) -> bool {
-        let mut posted = Vec::new();
-        self.broker.mailboxes().take(0, &mut posted);
-        let any = !posted.is_empty();
-        for (to, event) in posted {
-            if self.peers.get(to.index as usize).is_none_or(|peer| peer.id != to) {
-                continue;
-            }
-            self.turn(to.index as usize, |session, cx| session.on_event(event, cx));
-            self.turn(to.index as usize, |session, cx| session.on_batch_end(cx));
-        }
-        any
-    }
-
-    fn write(&mut self, at: usize) -> bool {
-        let Peer { out, seen, .. } = &mut self.peers[at];
-        let ready = out.ready_len();
-        if ready == 0 {
-            return false;
-        }
-        out.chunks().for_each(|chunk| seen.extend_from_slice(chunk));
-        out.advance(ready);
-        self.turn(at, |session, cx| session.on_writable(cx));
-        true
-    }
-
-    /// Lets everything happen that needs no disk and no time.
-    pub fn run(&mut self) {
-        loop {
-            let mut busy = false;
-            for at in 0..self.peers.len() {
-                busy |= self.feed(at);
-            }
-            busy |= self.mail();
-            for at in 0..self.peers.len() {
-                busy |= self.write(at);
-            }
-            if !busy {
-                return;
-            }
-        }
-    }
 }
 
-fn open(settings: &BrokerSettings, disk: &Arc<dyn Disk>, now: Time) -> (Arc<Broker>, Receiver<()>) {
-    try_open(settings, disk, now).expect("the broker comes up")
-}
-
-fn try_open(
-    settings: &BrokerSettings,
-    disk: &Arc<dyn Disk>,
-    now: Time,
-) -> Result<(Arc<Broker>, Receiver<()>), OpenError> {
+fn open(settings: &BrokerSettings, disk: &Arc<dyn Disk>, now: Time) -> Result<Peers, OpenError> {
     let mut state = 1;
     let random = Box::new(move || {
         state += 1;
@@ -289,7 +216,5 @@ fn try_open(
     let options =
         LogOptions { prefill: false, first_file_bytes: 1 << 20, file_bytes: 1 << 20, ..LogOptions::default() };
     let broker = Broker::open(settings.clone(), options, Given { disk: disk.clone(), random }, now)?;
-    let (ring, bell) = channel();
-    broker.mailboxes().set_wake(Box::new(Bell(ring)));
-    Ok((broker, bell))
+    Ok(Peers::new(broker, now))
 }
