@@ -2,12 +2,15 @@
 //!
 //! The owner of an object is asked for what is to be copied, and told when it is written and, later, when it is synced:
 //! files that grow cost a sync more than a write, so several objects' copies share the wait. Writes are aligned to 4 KiB:
-//! the block that the last copy ended in is written again with what it held, the rest of the last block is zeros.
+//! the block that the last copy ended in is written again with what it held, the rest of the last block is zeros. Pieces
+//! whose place in memory is aligned as their place in the file is are written from where they lie.
 
-use crate::chunk::BLOCK;
+mod gather;
+
 use crate::disk::File;
 use crate::shared::Shared;
 use bytes::Bytes;
+use gather::Gather;
 use narumq_model::{Lsn, ObjectId};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -65,8 +68,6 @@ pub(crate) enum Task {
 
 /// Unsynced bytes at which files are synced though more is to be copied.
 const UNSYNCED_MAX: u64 = 32 << 20;
-/// Bytes written at once.
-const WRITE: usize = 1 << 20;
 /// How often it is looked whether files may be removed.
 const LOOK: Duration = Duration::from_millis(50);
 /// Files kept open.
@@ -230,35 +231,10 @@ impl Copier {
 
     fn write(&mut self, write: &CopyWrite) -> io::Result<()> {
         let file = self.file(write)?;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(WRITE + BLOCK, 0);
-        let start = buffer.as_ptr().align_offset(BLOCK);
-        let room = &mut buffer[start..start + WRITE];
-        let mut at = write.offset - write.before.len() as u64;
-        let mut filled = write.before.len();
-        room[..filled].copy_from_slice(&write.before);
-        for piece in &write.pieces {
-            let mut rest = &piece[..];
-            while !rest.is_empty() {
-                let taken = rest.len().min(WRITE - filled);
-                room[filled..filled + taken].copy_from_slice(&rest[..taken]);
-                filled += taken;
-                rest = &rest[taken..];
-                if filled == WRITE {
-                    file.write_at(room, at)?;
-                    at += WRITE as u64;
-                    filled = 0;
-                }
-            }
-        }
-        if filled > 0 {
-            let len = filled.next_multiple_of(BLOCK);
-            room[filled..len].fill(0);
-            file.write_at(&room[..len], at)?;
-            at += len as u64;
-        }
-        self.bytes += at - write.offset;
-        self.buffer = buffer;
+        let mut gather = Gather::new(file.as_ref(), write.offset - write.before.len() as u64, &mut self.buffer);
+        gather.push(&write.before)?;
+        write.pieces.iter().try_for_each(|piece| gather.push(piece))?;
+        self.bytes += gather.end()? - write.offset;
         self.unsynced.insert(write.name.clone(), file);
         Ok(())
     }

@@ -7,7 +7,7 @@ pub mod memory;
 #[cfg(feature = "twins")]
 pub mod watched;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 /// A flat directory of files.
@@ -52,6 +52,14 @@ pub trait File: Send + Sync {
     }
     /// Writes all of `buf` at `offset`.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()>;
+    /// Writes all of these, one behind the other, from `offset` on.
+    fn write_vectored_at(&self, slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        for slice in slices {
+            self.write_at(slice, offset)?;
+            offset += slice.len() as u64;
+        }
+        Ok(())
+    }
     /// Cuts the file off at `len` bytes, or fills it up with zeros; durable after a sync. Whoever cannot, says so.
     fn truncate(&self, _len: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())

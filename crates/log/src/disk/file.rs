@@ -5,7 +5,7 @@
 
 use super::{Disk, File};
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -180,6 +180,22 @@ impl File for OsFile {
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
         self.writes.as_ref().unwrap_or(&self.reads).write_all_at(buf, offset)
+    }
+
+    fn write_vectored_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        let file = self.writes.as_ref().unwrap_or(&self.reads);
+        while !slices.is_empty() {
+            match rustix::io::pwritev(file, slices, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    offset += n as u64;
+                    IoSlice::advance_slices(&mut slices, n);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
