@@ -104,6 +104,13 @@ fn records_go_from_end_to_end_one_by_one() {
 }
 
 #[test]
+fn a_record_larger_than_the_buffers_of_a_socket_goes_through() {
+    let server = Server::start();
+    let figures = server.figures("--scenario latency --records 1 --size 5MiB --fetch 8MiB");
+    assert_eq!(figures["records"], 1.0);
+}
+
+#[test]
 fn topics_are_counted() {
     let server = Server::start();
     let figures = server.figures("--scenario topics --topics 30 --partitions 3");

@@ -10,6 +10,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::event::PollFd;
+
 use super::client::Client;
 use super::consume::WAIT_MS_MAX;
 use super::crew::Crew;
@@ -23,13 +25,14 @@ use super::topics::Topics;
 use crate::error::{Error, Result};
 use crate::histogram::Histogram;
 use crate::outcome::{LATENCY, Outcome, Unit};
-use crate::producer::Source;
+use crate::producer::{Source, Waits};
 use crate::shared::{LOOK, STALL, Shared};
-use crate::wait::{Sockets, has_input, wait};
+use crate::wait::{Sockets, has_input, wait, want_room};
 
 /// Records before those that count: what is done once is done then.
 const WARM_UP: u64 = 200;
-/// From a round to the next: the fetch is at the broker by then and waits there, as a consumer's does.
+/// From a round to the next: the fetch is at the broker by then and waits there, as a consumer's does. It is time alone
+/// that tells, as a broker says nothing of a fetch that it holds.
 const PAUSE: Duration = Duration::from_micros(100);
 
 /// The two ends.
@@ -54,12 +57,14 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
     let job = |shared: &Shared| {
         let exact = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         exact.map_err(|error| Error::io("timer slack", error.into()))?;
+        let sockets = Sockets::of([ends.sender.stream(), ends.drainer.stream()].into_iter())?;
+        let mut set = sockets.set();
         for number in 0..rounds {
             if number == WARM_UP {
                 ends.sender.latency = Histogram::new();
                 began = shared.clock.now();
             }
-            let took = ends.round(number + 1, shared)?;
+            let took = ends.round(number + 1, &sockets, &mut set, shared)?;
             if number >= WARM_UP {
                 latency.record(took);
             }
@@ -81,19 +86,21 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
 
 impl Ends {
     /// One record to the consumer, which has `total` then; how long that took, nanoseconds.
-    fn round(&mut self, total: u64, shared: &Shared) -> Result<u64> {
+    fn round<'a>(&mut self, total: u64, sockets: &'a Sockets, set: &mut [PollFd<'a>], shared: &Shared) -> Result<u64> {
         self.drainer.ask(shared.clock.now())?;
         std::thread::sleep(PAUSE);
-        let sockets = Sockets::of([self.sender.stream(), self.drainer.stream()].into_iter())?;
-        let mut set = sockets.set();
         let sent = shared.clock.now();
-        self.sender.pump(shared)?;
+        let mut full = self.write(shared)?;
         let begun = Instant::now();
         let mut took = None;
         while took.is_none() || self.sender.awaits_confirms() {
-            wait(&mut set, LOOK)?;
+            want_room(set, sockets, 0, full);
+            wait(set, LOOK)?;
+            if full {
+                full = self.write(shared)?;
+            }
             // The consumer first: it is what is measured.
-            if has_input(&set, 1) && self.drainer.read(shared)? {
+            if has_input(set, 1) && self.drainer.read(shared)? {
                 if self.drainer.drained.records == total {
                     took = Some(shared.clock.now() - sent);
                 } else {
@@ -101,7 +108,7 @@ impl Ends {
                     self.drainer.ask(shared.clock.now())?;
                 }
             }
-            if has_input(&set, 0) {
+            if has_input(set, 0) {
                 self.sender.read(shared)?;
             }
             if begun.elapsed() > STALL {
@@ -109,5 +116,15 @@ impl Ends {
             }
         }
         took.ok_or_else(|| Error::new("no record came"))
+    }
+
+    /// Writes what the producer may write; whether the rest of it waits for room.
+    fn write(&mut self, shared: &Shared) -> Result<bool> {
+        loop {
+            match self.sender.pump(shared)? {
+                Waits::Nothing => {}
+                waits => return Ok(matches!(waits, Waits::Room)),
+            }
+        }
     }
 }
