@@ -49,6 +49,18 @@ impl Server {
         stream.take(wanted as u64).read_to_end(&mut answer).unwrap();
         answer
     }
+
+    /// The error code that Metadata tells for a topic.
+    fn code_of(&self, topic: &str) -> i16 {
+        let mut request = vec![0, 3, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2, topic.len() as u8 + 1];
+        request.extend(topic.as_bytes());
+        request.extend([0; 5]);
+        let size = request.len() as u32;
+        // Size, correlation id, tags, throttle time; one broker; cluster id, controller id; one topic.
+        let before = 4 + 4 + 1 + 4 + (1 + 4 + 1 + "127.0.0.1".len() + 4 + 1 + 1) + 1 + 4 + 1;
+        let answer = self.raw(&[&size.to_be_bytes()[..], &request].concat(), before + 2);
+        i16::from_be_bytes(*answer[before..].first_chunk().unwrap())
+    }
 }
 
 impl Drop for Server {
@@ -108,6 +120,26 @@ fn a_record_larger_than_the_buffers_of_a_socket_goes_through() {
     let server = Server::start();
     let figures = server.figures("--scenario latency --records 1 --size 5MiB --fetch 8MiB");
     assert_eq!(figures["records"], 1.0);
+}
+
+#[test]
+fn no_topic_is_left_by_a_load_that_fails() {
+    let server = Server::start();
+    // The files of the least server have no names, so none can be dropped from the page cache.
+    let empty = std::env::temp_dir().join(format!("narumq-bench-empty-{}", std::process::id()));
+    std::fs::create_dir_all(&empty).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["kafka", "--broker", &server.address, "--spinner", "off", "--quiet", "--scenario", "interference"]);
+    command.args(["--fill", "1MiB", "--partitions", "1", "--seconds", "0.1", "--broker-data"]).arg(&empty);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    std::fs::remove_dir(&empty).unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("there is no file below"), "{told}");
+    for run in [0, 1] {
+        assert_eq!(server.code_of(&format!("narumq-bench-topic-{pid}-{run}-000000")), 3, "UNKNOWN_TOPIC_OR_PARTITION");
+    }
 }
 
 #[test]

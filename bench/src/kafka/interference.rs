@@ -39,23 +39,35 @@ pub(crate) fn run(
     crew: &mut Crew<'_>,
     configs: &[(String, String)],
 ) -> Result<Outcome> {
-    let broker = crew.broker;
     let filled = fill(load, topics, crew)?;
-    let ends = topics.ends(control)?;
     let aside =
         Load { scenario: Scenario::Produce, bytes: None, topics: 1, partitions: 1, connections: 1, ..load.clone() };
     let beside = Topics::new(&aside);
-    beside.create(control, configs)?;
+    beside.deleted_after(control, |control| {
+        beside.create(control, configs)?;
+        measure((load, topics, filled.records), (&aside, &beside), control, crew)
+    })
+}
+
+/// Reads the load's topic, which holds so many records, and produces to the other one.
+fn measure(
+    (load, topics, filled): (&Load, &Topics, u64),
+    (aside, beside): (&Load, &Topics),
+    control: &mut Client,
+    crew: &mut Crew<'_>,
+) -> Result<Outcome> {
+    let broker = crew.broker;
+    let ends = topics.ends(control)?;
     let mut outcome = Outcome::default();
 
     crew.begin();
-    let mut producers = Producers::open(broker, &aside, &beside)?;
+    let mut producers = Producers::open(broker, aside, beside)?;
     crew.work(vec![producers.job()])?;
     let mut answered = producers.produced().records;
     outcome.put_quantiles(&ALONE, &producers.produced().latency);
 
     // As long as the catch-up takes, however long that is.
-    let mut producers = Producers::open(broker, &Load { seconds: None, ..aside.clone() }, &beside)?;
+    let mut producers = Producers::open(broker, &Load { seconds: None, ..aside.clone() }, beside)?;
     let mut consumers = Consumers::open(broker, load, topics, &ends, false)?;
     crew.await_rest();
     cold::forget(broker)?;
@@ -68,10 +80,9 @@ pub(crate) fn run(
     times(&mut outcome, "produce_p99_times", "produce p99 / alone", "produce_p99_us", "produce_alone_p99_us");
     consume::figures(&mut outcome, &drained, seconds);
     bill.put(&mut outcome, drained.octets, drained.records);
-    verify(&mut outcome, drained.records, filled.records);
+    verify(&mut outcome, drained.records, filled);
     verify(&mut outcome, beside.held(control)?, answered);
     confirms((load, seconds), topics, &ends, crew, &mut outcome)?;
-    beside.delete(control)?;
     Ok(outcome)
 }
 

@@ -131,11 +131,11 @@ impl Runner<'_> {
             return Ok(outcome);
         }
         let topics = Topics::new(load);
-        if load.scenario != Scenario::Topics {
-            topics.create(&mut control, configs)?;
-        }
-        let result = Crew::new(broker, screen).and_then(|mut crew| {
-            let (control, crew) = (&mut control, &mut crew);
+        let result = topics.deleted_after(&mut control, |control| {
+            if load.scenario != Scenario::Topics {
+                topics.create(control, configs)?;
+            }
+            let crew = &mut Crew::new(broker, screen)?;
             match load.scenario {
                 Scenario::Produce => produce::run(load, &topics, control, crew),
                 Scenario::Consume | Scenario::CatchUp => consume::run(load, &topics, control, crew),
@@ -146,11 +146,7 @@ impl Runner<'_> {
             }
         });
         screen.clear();
-        // After a failure the control connection may be gone as well; the first error is the one to tell.
-        let deleted = topics.delete(&mut control);
-        let result = result?;
-        deleted?;
-        Ok(Outcome { peer: outcome.peer, ..result })
+        Ok(Outcome { peer: outcome.peer, ..result? })
     }
 
     /// On a fresh process with a fresh data directory.

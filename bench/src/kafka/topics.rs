@@ -95,6 +95,20 @@ impl Topics {
         Ok(listed)
     }
 
+    /// Lets a load run on the topics, which it may have to create first, and deletes them whatever came of it.
+    pub(crate) fn deleted_after<T>(
+        &self,
+        control: &mut Client,
+        load: impl FnOnce(&mut Client) -> Result<T>,
+    ) -> Result<T> {
+        let result = load(control);
+        // After a failure the control connection may be gone as well; the first error is the one to tell.
+        let deleted = self.delete(control);
+        let value = result?;
+        deleted?;
+        Ok(value)
+    }
+
     /// Deletes all.
     pub(crate) fn delete(&self, control: &mut Client) -> Result<()> {
         for names in self.names.chunks(AT_ONCE) {
