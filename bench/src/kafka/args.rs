@@ -131,10 +131,10 @@ impl KafkaArgs {
     pub(crate) fn load(&self) -> Result<Load, String> {
         use Scenario::{CatchUp, Consume, Interference, Latency, Produce, Restart, Start, Topics};
         let scenario = self.scenario;
+        self.check_for(scenario)?;
         let small = matches!(scenario, Latency | Topics);
         let bytes = |size: Option<Size>, default: u64| size.map_or(default, |size| size.0);
         let batch = bytes(self.batch, if small { 0 } else { 65_536 }) as usize;
-        let filled = matches!(scenario, Consume | CatchUp | Interference | Restart);
         let default_bytes = match scenario {
             Produce if self.seconds.is_none() => Some(1 << 30),
             Consume if self.seconds.is_none() => Some(4 << 30),
@@ -145,6 +145,11 @@ impl KafkaArgs {
             Start => Some(5.0),
             _ => None,
         });
+        let fill = match scenario {
+            Consume => 32 << 20,
+            CatchUp | Interference | Restart => 1 << 30,
+            _ => 0,
+        };
         let four = matches!(scenario, Topics | Restart | CatchUp | Interference);
         let load = Load {
             scenario,
@@ -152,16 +157,7 @@ impl KafkaArgs {
             batch,
             bytes: self.bytes.map(|size| size.0).or(default_bytes),
             seconds,
-            fill: bytes(
-                self.fill,
-                if !filled {
-                    0
-                } else if scenario == Consume {
-                    32 << 20
-                } else {
-                    1 << 30
-                },
-            ),
+            fill: bytes(self.fill, fill),
             topics: self.topics.unwrap_or(if scenario == Topics { 1000 } else { 1 }),
             partitions: self.partitions.unwrap_or(if four { 4 } else { 1 }),
             connections: self.connections.unwrap_or(if scenario == Produce { 4 } else { 1 }),
@@ -177,6 +173,21 @@ impl KafkaArgs {
         }
         self.options.check()?;
         Ok(load)
+    }
+
+    /// Refuses what was said but says nothing to this scenario.
+    fn check_for(&self, scenario: Scenario) -> Result<(), String> {
+        use Scenario::{CatchUp, Consume, Interference, Latency, Produce, Restart, Start};
+        let options: [(&str, bool, &[Scenario]); 5] = [
+            ("--bytes", self.bytes.is_some(), &[Produce, Consume]),
+            ("--seconds", self.seconds.is_some(), &[Produce, Consume, Interference, Start]),
+            ("--fill", self.fill.is_some(), &[Consume, CatchUp, Interference, Restart]),
+            ("--records", self.records.is_some(), &[Latency]),
+            ("--rate", self.rate.is_some(), &[Produce, Interference]),
+        ];
+        // The scenarios of a table are those of its files.
+        let vain = options.iter().find(|(_, said, of)| *said && !of.contains(&scenario) && !self.options.table);
+        vain.map_or(Ok(()), |(option, ..)| Err(format!("{option} is not for this scenario")))
     }
 }
 
@@ -221,7 +232,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for line in ["--acks 0", "--bytes 5 --partitions 0", "--scenario restart", "--runs 0", "--seconds 0"] {
+        for line in [
+            "--acks 0",
+            "--bytes 5 --partitions 0",
+            "--scenario restart",
+            "--runs 0",
+            "--seconds 0",
+            "--scenario latency --partitions 2",
+            "--scenario latency --connections 2",
+            "--scenario latency --bytes 1MiB",
+            "--scenario catch-up --seconds 5",
+            "--scenario consume --rate 100",
+            "--fill 1GiB",
+            "--records 5",
+        ] {
             assert!(parse(line).unwrap().load().is_err(), "{line}");
         }
         for line in [

@@ -49,7 +49,7 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// Requests that a producer's connection has in flight.
     pub(crate) in_flight: usize,
-    /// -1, 0 or 1.
+    /// -1 or 1.
     pub(crate) acks: i16,
     /// Octets of one partition that a fetch asks for.
     pub(crate) fetch: usize,
@@ -161,10 +161,10 @@ impl Task for Load {
         if self.connections > 10_000 || self.in_flight > 100_000 {
             return wrong("at most 10000 connections and 100000 requests in flight on each");
         }
-        if !(0..=64 << 20).contains(&self.size) || self.batch > 64 << 20 {
+        if self.size > 64 << 20 || self.batch > 64 << 20 {
             return wrong("a record and a batch have at most 64 MiB");
         }
-        if !(-1..=1).contains(&self.acks) || self.acks == 0 {
+        if ![-1, 1].contains(&self.acks) {
             return wrong("--acks is -1 or 1: without an answer nothing is measured");
         }
         if !(1..=1 << 30).contains(&self.fetch) {
@@ -185,6 +185,9 @@ impl Task for Load {
             }
             Scenario::Interference if self.seconds.is_none() => wrong("for how many --seconds without the consumer?"),
             Scenario::Latency if self.records == 0 => wrong("how many --records?"),
+            Scenario::Latency if self.partitions > 1 || self.connections > 1 => {
+                wrong("latency is that of one producer and one consumer of one partition")
+            }
             _ => Ok(()),
         }
     }
