@@ -9,7 +9,7 @@ use super::store::{Extent, GATHERED, Outlet, Parked, Store, lock};
 use crate::error::{Error, Result};
 use crate::kafka::batch::{HEAD, crc_of, head};
 use crate::kafka::client::Input;
-use crate::kafka::request::{API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, FETCH, LIST_OFFSETS, METADATA, PRODUCE};
+use crate::kafka::request::{API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, FETCH, LIST_OFFSETS, METADATA, PRODUCE, USED};
 use crate::kafka::wire::Fields;
 
 /// Room of the receive buffer.
@@ -44,28 +44,19 @@ impl Session {
     /// Serves one request; an answer that waits for nothing goes to `out`.
     fn take(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut fields = Fields(frame);
-        let (key, _, correlation) = (fields.i16()?, fields.i16()?, fields.i32()?);
+        let (key, version, correlation) = (fields.i16()?, fields.i16()?, fields.i32()?);
         let client = usize::try_from(fields.i16()?).unwrap_or(0);
         fields.take(client)?;
         fields.tags()?;
-        const KEYS: [i16; 7] = [
-            PRODUCE.key,
-            FETCH.key,
-            API_VERSIONS.key,
-            METADATA.key,
-            CREATE_TOPICS.key,
-            DELETE_TOPICS.key,
-            LIST_OFFSETS.key,
-        ];
-        match KEYS.iter().position(|known| *known == key) {
-            Some(0) => return self.produce(&mut fields, correlation, out),
-            Some(1) => return self.fetch(&mut fields, correlation),
-            Some(2) => out.extend(answers::api_versions(correlation)),
-            Some(3) => out.extend(self.metadata(&mut fields, correlation)?),
-            Some(4) => out.extend(self.create(&mut fields, correlation)?),
-            Some(5) => out.extend(self.delete(&mut fields, correlation)?),
-            Some(6) => out.extend(self.offsets(&mut fields, correlation)?),
-            _ => return Err(Error::new(format!("request {key} is not served"))),
+        match USED.into_iter().find(|api| (api.key, api.version) == (key, version)) {
+            Some(PRODUCE) => return self.produce(&mut fields, correlation, out),
+            Some(FETCH) => return self.fetch(&mut fields, correlation),
+            Some(API_VERSIONS) => out.extend(answers::api_versions(correlation)),
+            Some(METADATA) => out.extend(self.metadata(&mut fields, correlation)?),
+            Some(CREATE_TOPICS) => out.extend(self.create(&mut fields, correlation)?),
+            Some(DELETE_TOPICS) => out.extend(self.delete(&mut fields, correlation)?),
+            Some(LIST_OFFSETS) => out.extend(self.offsets(&mut fields, correlation)?),
+            _ => return Err(Error::new(format!("request {key} in version {version} is not served"))),
         }
         Ok(())
     }
