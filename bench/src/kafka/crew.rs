@@ -145,11 +145,16 @@ impl<'a> Crew<'a> {
 }
 
 impl Bill {
-    /// CPU, memory and bytes of a load that moved so many octets and records.
-    pub(crate) fn put(&self, outcome: &mut Outcome, octets: u64, records: u64) {
+    /// A fault if the broker did not come to rest.
+    pub(crate) fn put_rest(&self, outcome: &mut Outcome) {
         if !self.settled {
             outcome.faults.push("the broker was still at work a minute after the load".to_owned());
         }
+    }
+
+    /// CPU, memory and bytes of a load that moved so many octets and records.
+    pub(crate) fn put(&self, outcome: &mut Outcome, octets: u64, records: u64) {
+        self.put_rest(outcome);
         let Some(spent) = self.spent else { return };
         let mebibytes = octets as f64 / f64::from(1 << 20);
         let cpu = spent.cpu.max(1) as f64;
