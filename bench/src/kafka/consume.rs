@@ -1,5 +1,7 @@
 //! Fetches out of the broker: from a topic that was filled just before, or that the page cache no longer has.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
+
 use super::broker::Broker;
 use super::client::Client;
 use super::cold;
@@ -29,6 +31,8 @@ pub(crate) const WAIT_MS_MAX: i32 = 500;
 pub(crate) struct Consumers {
     drainers: Vec<Drainer>,
     goal: Goal,
+    /// Whom the first batch is told.
+    first: Option<Sender<()>>,
     began: u64,
 }
 
@@ -47,13 +51,20 @@ impl Consumers {
         };
         let drainers = (0..load.connections).map(one).collect::<Result<_>>()?;
         let goal = if again { Goal { octets: load.bytes, seconds: load.seconds } } else { Goal::default() };
-        Ok(Consumers { drainers, goal, began: 0 })
+        Ok(Consumers { drainers, goal, first: None, began: 0 })
+    }
+
+    /// What is told when the first batch has come. It hangs up when they end without one.
+    pub(crate) fn first_batch(&mut self) -> Receiver<()> {
+        let (sender, receiver) = channel();
+        self.first = Some(sender);
+        receiver
     }
 
     /// The consuming thread; `ends` also what producers do.
     pub(crate) fn job(&mut self) -> Job<'_> {
         let body = |shared: &Shared| {
-            let began = drain(&mut self.drainers, self.goal, shared);
+            let began = drain(&mut self.drainers, self.goal, self.first.take(), shared);
             shared.end();
             self.began = began?;
             Ok(())

@@ -1,5 +1,6 @@
 //! The consumer thread: all consumers of a run, in turn.
 
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::drainer::{Drained, Drainer};
@@ -15,8 +16,13 @@ pub(crate) struct Goal {
     pub(crate) seconds: Option<f64>,
 }
 
-/// Consumes until the goal is reached or the run stops; returns when it began.
-pub(crate) fn drain(drainers: &mut [Drainer], goal: Goal, shared: &Shared) -> Result<u64> {
+/// Consumes until the goal is reached or the run stops; tells `first` once something has come; returns when it began.
+pub(crate) fn drain(
+    drainers: &mut [Drainer],
+    goal: Goal,
+    mut first: Option<Sender<()>>,
+    shared: &Shared,
+) -> Result<u64> {
     let sockets = Sockets::of(drainers.iter().map(Drainer::stream))?;
     let mut set = sockets.set();
     let mut blocked = vec![false; drainers.len()];
@@ -44,6 +50,10 @@ pub(crate) fn drain(drainers: &mut [Drainer], goal: Goal, shared: &Shared) -> Re
         }
         if octets > before {
             active = now;
+            if let Some(first) = first.take() {
+                // Who waited for it may have gone meanwhile.
+                let _ = first.send(());
+            }
         } else if now - active > STALL.as_nanos() as u64 {
             return Err(Error::new(format!("consuming stood still for {} s", STALL.as_secs())));
         }

@@ -1,7 +1,5 @@
 //! How much longer producers wait while a consumer catches up with what is not in memory.
 
-use std::time::Duration;
-
 use super::client::Client;
 use super::cold;
 use super::consume::{self, Consumers};
@@ -115,10 +113,12 @@ fn confirms(
     crew.await_rest();
     cold::forget(broker)?;
     let mut beside = Outcome::default();
-    let publish = |_: &Shared| {
-        // The consumer is at work by then.
-        std::thread::sleep(Duration::from_millis(50));
-        beside = flow::run(amqp, &persistent, &Screen::new(true))?;
+    let at_work = consumers.first_batch();
+    let (load, told) = (&persistent, &mut beside);
+    let publish = move |_: &Shared| {
+        // From its first batch on the consumer is at work. One that ends without it tells why itself.
+        let _ = at_work.recv();
+        *told = flow::run(amqp, load, &Screen::new(true))?;
         Ok(())
     };
     crew.work(vec![consumers.job(), ("amqp", Box::new(publish))])?;
