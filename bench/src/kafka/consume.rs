@@ -14,7 +14,6 @@ use super::request::FetchLimits;
 use super::topics::Topics;
 use crate::error::Result;
 use crate::outcome::{Outcome, Quantiles, Unit};
-use crate::procfs;
 use crate::shared::Shared;
 
 /// A fetch until its answer is complete.
@@ -92,9 +91,7 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
     let ends = topics.ends(control)?;
     let mut consumers = Consumers::open(crew.broker, load, topics, &ends, !cold)?;
     crew.begin();
-    let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
-    crew.work(vec![consumers.job()])?;
-    let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0).saturating_sub(own);
+    let own = crew.work(vec![consumers.job()])?;
     let bill = crew.bill();
     let (drained, seconds) = consumers.drained();
     let mut outcome = Outcome::default();

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::load::grouped;
 use crate::meter::{Calm, Meter, Spent};
 use crate::outcome::{Outcome, Unit};
+use crate::procfs;
 use crate::screen::Screen;
 use crate::shared::{Event, Shared, guarded};
 
@@ -26,8 +27,6 @@ pub(crate) struct Crew<'a> {
     pub(crate) broker: &'a Broker,
     pub(crate) screen: &'a Screen,
     pub(crate) meter: Option<Meter>,
-    /// The counters of the threads that run.
-    pub(crate) shared: Shared,
     /// Time and counters at the last progress line.
     shown: (u64, u64, u64),
 }
@@ -46,7 +45,7 @@ pub(crate) struct Bill {
 impl<'a> Crew<'a> {
     /// Nobody works yet.
     pub(crate) fn new(broker: &'a Broker, screen: &'a Screen) -> Result<Crew<'a>> {
-        Ok(Crew { broker, screen, meter: broker.meter()?, shared: Shared::new(), shown: (0, 0, 0) })
+        Ok(Crew { broker, screen, meter: broker.meter()?, shown: (0, 0, 0) })
     }
 
     /// Waits until the broker is at rest, however it came to be at work.
@@ -61,8 +60,6 @@ impl<'a> Crew<'a> {
         // One that never rests is told of at the end.
         let _ = self.await_rest();
         rustix::fs::sync();
-        self.shared = Shared::new();
-        self.shown = (0, 0, 0);
         if let Some(meter) = &mut self.meter {
             meter.restart();
         }
@@ -77,12 +74,15 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Runs the jobs at once, each on a thread; the first failure is told, and stops the others.
-    pub(crate) fn work(&mut self, jobs: Vec<Job<'_>>) -> Result<()> {
+    /// Runs the jobs at once, each on a thread; the first failure is told, and stops the others. Returns the CPU that the
+    /// generator itself spent on it, microseconds.
+    pub(crate) fn work(&mut self, jobs: Vec<Job<'_>>) -> Result<u64> {
+        let own = || procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
+        let before = own();
         let (sender, events) = channel();
-        // The watch over the threads needs the rest of the crew.
-        let shared = std::mem::replace(&mut self.shared, Shared::new());
-        let done = scope(|scope| {
+        let shared = Shared::new();
+        self.shown = (0, 0, 0);
+        scope(|scope| {
             let mut threads = Vec::with_capacity(jobs.len());
             for (name, job) in jobs {
                 let (shared, events) = (&shared, sender.clone());
@@ -105,9 +105,8 @@ impl<'a> Crew<'a> {
                 done = done.and(result.and_then(|result| result));
             }
             done
-        });
-        self.shared = shared;
-        done
+        })?;
+        Ok(own().saturating_sub(before))
     }
 
     /// Waits until the broker's later work is over; what all cost.

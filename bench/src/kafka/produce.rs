@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::histogram::Histogram;
 use crate::load::grouped;
 use crate::outcome::{Outcome, Quantiles, Unit};
-use crate::procfs;
 use crate::producer::{Pace, produce};
 use crate::shared::Shared;
 
@@ -95,9 +94,7 @@ pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut
     let touched = touch(load, topics, crew)?;
     let mut producers = Producers::open(crew.broker, load, topics)?;
     crew.begin_since_birth();
-    let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0);
-    crew.work(vec![producers.job()])?;
-    let own = procfs::cpu_by_ticks(std::process::id()).unwrap_or(0).saturating_sub(own);
+    let own = crew.work(vec![producers.job()])?;
     let bill = crew.bill();
     let produced = producers.produced();
     let mut outcome = Outcome::default();
