@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::client::Client;
-use super::request;
-use super::{answer, answer::Led};
+use super::{answer, request};
 use crate::connection::Peer;
 use crate::error::{Error, Result};
 use crate::meter::Meter;
@@ -88,18 +87,13 @@ impl Broker {
             ..broker
         };
         // Ready is who answers, not who says so.
-        broker.ask(&[])?;
+        broker.connect()?.call(request::metadata(&[]), answer::metadata)?;
         Ok(broker)
     }
 
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Result<Client> {
         Client::open(self.address)
-    }
-
-    /// How many brokers there are and which partitions of these topics are led.
-    pub(crate) fn ask(&self, topics: &[String]) -> Result<Led> {
-        self.connect()?.call(request::metadata(topics), answer::metadata)
     }
 
     /// What it is: as was told, or what little it says.

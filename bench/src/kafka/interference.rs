@@ -30,19 +30,13 @@ const CONFIRM_RATE: f64 = 2_000.0;
 
 /// Fills the topic, produces to another one alone, then while the first is read; the same with AMQP confirms where the
 /// broker has such a door.
-pub(crate) fn run(
-    load: &Load,
-    topics: &Topics,
-    control: &mut Client,
-    crew: &mut Crew<'_>,
-    configs: &[(String, String)],
-) -> Result<Outcome> {
+pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut Crew<'_>) -> Result<Outcome> {
     let filled = fill(load, topics, crew)?;
     let aside =
         Load { scenario: Scenario::Produce, bytes: None, topics: 1, partitions: 1, connections: 1, ..load.clone() };
-    let beside = Topics::new(&aside);
+    let beside = Topics::new(&aside, &topics.configs);
     beside.deleted_after(control, |control| {
-        beside.create(control, configs)?;
+        beside.create(control)?;
         measure((load, topics, filled.records), (&aside, &beside), control, crew)
     })
 }

@@ -130,18 +130,18 @@ impl Runner<'_> {
             start::watch(&mut outcome, broker.meter()?, CALM, load.seconds.unwrap_or(1.0), screen);
             return Ok(outcome);
         }
-        let topics = Topics::new(load);
+        let topics = Topics::new(load, configs);
         let result = topics.deleted_after(&mut control, |control| {
             if load.scenario != Scenario::Topics {
-                topics.create(control, configs)?;
+                topics.create(control)?;
             }
             let crew = &mut Crew::new(broker, screen)?;
             match load.scenario {
                 Scenario::Produce => produce::run(load, &topics, control, crew),
                 Scenario::Consume | Scenario::CatchUp => consume::run(load, &topics, control, crew),
                 Scenario::Latency => latency::run(load, &topics, control, crew),
-                Scenario::Topics => population::run(load, &topics, control, crew, configs),
-                Scenario::Interference => interference::run(load, &topics, control, crew, configs),
+                Scenario::Topics => population::run(load, &topics, control, crew),
+                Scenario::Interference => interference::run(load, &topics, control, crew),
                 Scenario::Start | Scenario::Restart => Err(Error::new("only a broker of one's own can be restarted")),
             }
         });

@@ -11,21 +11,15 @@ use crate::outcome::{EACH, Outcome, Unit};
 use crate::shared::Clock;
 
 /// Creates the topics one after the other, produces to all, deletes them.
-pub(crate) fn run(
-    load: &Load,
-    topics: &Topics,
-    control: &mut Client,
-    crew: &mut Crew<'_>,
-    configs: &[(String, String)],
-) -> Result<Outcome> {
+pub(crate) fn run(load: &Load, topics: &Topics, control: &mut Client, crew: &mut Crew<'_>) -> Result<Outcome> {
     crew.begin();
     let resident_before = crew.meter.as_mut().map(|meter| meter.look());
     let mut outcome = Outcome::default();
     let mut each = Histogram::new();
     let clock = Clock::start();
-    for index in 0..load.topics {
+    for (index, name) in topics.names.iter().enumerate() {
         let before = clock.now();
-        topics.create_one(index, control, configs)?;
+        topics.create_these(std::slice::from_ref(name), control)?;
         each.record(clock.now() - before);
         if index % 50 == 0 {
             crew.screen.show(&format!("{:6.1} s  {index} of {} topics", before as f64 / 1e9, load.topics));

@@ -17,9 +17,9 @@ pub(crate) fn run(
     configs: &[(String, String)],
     screen: &Screen,
 ) -> Result<(Outcome, Spawned<Broker>)> {
-    let topics = Topics::new(load);
+    let topics = Topics::new(load, configs);
     let mut control = spawned.broker.connect()?;
-    topics.create(&mut control, configs)?;
+    topics.create(&mut control)?;
     let mut crew = Crew::new(&spawned.broker, screen)?;
     let filled = fill(load, &topics, &mut crew)?;
     drop((crew, control));

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_run_holds_every_target_in_turn() {
         let load = Load { topics: 2, partitions: 3, connections: 2, batch: 0, size: 10, ..Load::default() };
-        let topics = Topics::new(&load);
+        let topics = Topics::new(&load, &[]);
         let mut run = Template::new(&load, &topics, 1);
         let slots = run.slots();
         assert!(slots.is_multiple_of(6) && run.bytes().len() > RUN_BYTES / 2);

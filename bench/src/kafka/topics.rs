@@ -14,34 +14,37 @@ use crate::error::{Error, Result};
 const AT_ONCE: usize = 100;
 /// How long partitions may be without a leader.
 const LED_WITHIN: Duration = Duration::from_secs(120);
+/// From one look for leaders to the next: little beside what a broker takes, and no load on it.
+const ASK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Topics of one number of partitions, all names of one length.
+/// Topics of one number of partitions and one configuration, all names of one length.
 pub(crate) struct Topics {
     pub(crate) names: Vec<String>,
     pub(crate) partitions: usize,
+    /// Keys and values that stand over the broker's own.
+    pub(crate) configs: Vec<(String, String)>,
 }
 
 impl Topics {
     /// Names for the topics of a load.
-    pub(crate) fn new(load: &Load) -> Topics {
+    pub(crate) fn new(load: &Load, configs: &[(String, String)]) -> Topics {
         static RUN: AtomicU64 = AtomicU64::new(0);
         let stem = format!("narumq-bench-topic-{}-{}", std::process::id(), RUN.fetch_add(1, Ordering::Relaxed));
         let names = (0..load.topics).map(|index| format!("{stem}-{index:06}")).collect();
-        Topics { names, partitions: load.partitions }
+        Topics { names, partitions: load.partitions, configs: configs.to_vec() }
     }
 
     /// Creates all and waits until each partition can be used.
-    pub(crate) fn create(&self, control: &mut Client, configs: &[(String, String)]) -> Result<()> {
+    pub(crate) fn create(&self, control: &mut Client) -> Result<()> {
         for names in self.names.chunks(AT_ONCE) {
-            control.call(request::create_topics(names, self.partitions, configs), answer::create_topics)?;
+            self.create_these(names, control)?;
         }
         self.await_led(control)
     }
 
-    /// Creates one of them.
-    pub(crate) fn create_one(&self, index: usize, control: &mut Client, configs: &[(String, String)]) -> Result<()> {
-        let request = request::create_topics(&self.names[index..=index], self.partitions, configs);
-        control.call(request, answer::create_topics)
+    /// Creates some of them, which [`Topics::await_led`] waits for.
+    pub(crate) fn create_these(&self, names: &[String], control: &mut Client) -> Result<()> {
+        control.call(request::create_topics(names, self.partitions, &self.configs), answer::create_topics)
     }
 
     /// Waits until each partition has a leader and it answers: a broker may have created it and not know yet.
@@ -61,7 +64,8 @@ impl Topics {
                 if begun.elapsed() > LED_WITHIN {
                     return Err(Error::new(format!("{} of {wanted} partitions have a leader", led.partitions)));
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                // No answer waits for it, so it is asked for again and again.
+                std::thread::sleep(ASK_AGAIN);
             }
         }
         Ok(())
