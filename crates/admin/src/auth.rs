@@ -1,7 +1,8 @@
 //! Who asks, and what they may see: Basic authentication (RFC 7617) and the tags of users.
 
-use crate::base64;
 use crate::error::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use narumq_broker::{AuthenticateError, Broker, OpenVhostError, User, Vhost};
 use narumq_door::http::Request;
 
@@ -65,7 +66,7 @@ fn basic(header: &[u8]) -> Option<(String, Vec<u8>)> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let mut name = base64::decode(rest.trim_ascii())?;
+    let mut name = STANDARD.decode(rest.trim_ascii()).ok()?;
     let colon = name.iter().position(|&b| b == b':')?;
     let password = name.split_off(colon + 1);
     name.pop();

@@ -12,7 +12,6 @@
 #![forbid(unsafe_code)]
 
 mod auth;
-mod base64;
 mod commands;
 mod directory;
 mod error;

@@ -2,6 +2,8 @@
 
 use crate::Target;
 use crate::error::{Failure, SOFTWARE, TEMPORARY, UNAVAILABLE, USAGE};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
@@ -42,7 +44,7 @@ pub(crate) struct HttpApi {
 impl HttpApi {
     /// A client for this target; nothing is sent yet.
     pub(crate) fn boxed(target: &Target) -> Result<Box<dyn Api>, Failure> {
-        let login = base64(format!("{}:{}", target.user, target.password).as_bytes());
+        let login = STANDARD.encode(format!("{}:{}", target.user, target.password));
         let (timeout_ms, timeout) = (target.timeout_ms, Duration::from_millis(target.timeout_ms));
         Ok(Box::new(Self { authority: authority(&target.http)?, login, timeout, timeout_ms }))
     }
@@ -181,20 +183,6 @@ fn unchunk(mut rest: &[u8]) -> io::Result<Vec<u8>> {
         body.extend_from_slice(&data[..size]);
         rest = &rest[past..];
     }
-}
-
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for digit in 0..4 {
-            let used = digit <= group.len();
-            text.push(if used { char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]) } else { '=' });
-        }
-    }
-    text
 }
 
 /// One segment of a path.

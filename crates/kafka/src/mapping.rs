@@ -11,7 +11,6 @@
 //! where such names, or `content-type`, stand among the user's headers, all of them stay headers and say properties beside.
 //! What is read so is written so again; where it would not, `x-types` is written, if only as `{}`.
 
-mod base64;
 mod json;
 mod names;
 mod nested;

@@ -9,6 +9,9 @@ pub(crate) mod value;
 
 pub use stream::stream_settings;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 /// The address that clients are told to come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertised {
@@ -76,10 +79,7 @@ impl Default for Settings {
 
 /// An identity as the id of a cluster: base64 in the alphabet for addresses, without padding, 22 characters.
 pub fn cluster_id(identity: u128) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    // The last of 22 characters has only two bits of the 128.
-    let bits = |place: u32| if place == 0 { identity << 4 } else { identity >> (place * 6 - 4) };
-    (0..22).rev().map(|place| char::from(ALPHABET[(bits(place) & 63) as usize])).collect()
+    URL_SAFE_NO_PAD.encode(identity.to_be_bytes())
 }
 
 #[cfg(test)]

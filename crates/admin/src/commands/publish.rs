@@ -2,9 +2,10 @@
 
 use super::exchanges::name_in_path;
 use super::{Answer, Call, Outcome, require_keys, text};
-use crate::base64;
 use crate::error::Problem;
 use crate::mapping::table_from_json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use narumq_broker::RouteQuery;
 use narumq_model::{Headers, Message, MessageBuilder, MessageParts, Time, Value as Field};
@@ -74,7 +75,7 @@ fn payload(body: &Map<String, Value>) -> Result<Vec<u8>, Problem> {
     match &body["payload_encoding"] {
         Value::String(encoding) if encoding == "string" => Ok(payload.as_bytes().to_vec()),
         Value::String(encoding) if encoding == "base64" => {
-            base64::decode(payload.as_bytes()).ok_or_else(|| Problem::Bad(json!(["not_base64", payload])))
+            STANDARD.decode(payload).map_err(|_| Problem::Bad(json!(["not_base64", payload])))
         }
         other => Err(Problem::Bad(json!(["unsupported_encoding", other]))),
     }

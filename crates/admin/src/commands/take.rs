@@ -2,11 +2,12 @@
 
 use super::{Answer, Call, Outcome, require_keys, text};
 use crate::Shared;
-use crate::base64;
 use crate::error::Problem;
 use crate::limits::{GET_BYTES_MAX, GET_COUNT_MAX};
 use crate::mapping::table_to_json;
 use crate::waiting::Waiting;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use narumq_broker::{Got, Outcome as Settlement, QueueError, QueueHandle};
 use narumq_door::Context;
 use narumq_model::{Message, Seq, SessionId};
@@ -121,7 +122,7 @@ impl Take {
         let shown = &payload[..payload.len().min(self.truncate)];
         let (text, encoding) = match std::str::from_utf8(shown) {
             Ok(text) if !self.always_base64 => (text.to_owned(), "string"),
-            _ => (base64::encode(shown), "base64"),
+            _ => (STANDARD.encode(shown), "base64"),
         };
         let reader = shared.config.properties.iter().find(|reader| reader.format() == message.format);
         let mut row = json!({

@@ -2,8 +2,9 @@
 
 use super::{Call, Outcome};
 use crate::auth::{Level, level, require};
-use crate::base64;
 use crate::error::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use narumq_broker::{User, Vhost};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ pub(super) fn user_object(call: &Call<'_, '_>, user: &User) -> Value {
     let hash = call.cx.broker.user_hash(&user.name).unwrap_or_default();
     json!({
         "name": &*user.name,
-        "password_hash": base64::encode(&hash),
+        "password_hash": STANDARD.encode(&hash),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
         "tags": user.tags.iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
         "limits": {},

@@ -1,8 +1,9 @@
 //! Queues, exchanges and bindings as the objects that tools read, and the keys by which bindings are named.
 
 use super::{table_from_json, table_to_json};
-use crate::base64;
 use crate::directory::{ConnectionListing, ConsumerListing};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use narumq_broker::{Offsets, QueueCounts, TopicHandle};
 use narumq_door::http::percent_encode;
 use narumq_model::{
@@ -153,7 +154,7 @@ pub(crate) fn properties_key(definition: &BindingDefinition) -> String {
     // FNV-1a over the sorted arguments: a name, not a proof; who deletes compares ends and key too.
     let text = sorted(&definition.arguments).to_string();
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    format!("{key}~{}", base64::encode_url(&hash.to_be_bytes()))
+    format!("{key}~{}", URL_SAFE_NO_PAD.encode(hash.to_be_bytes()))
 }
 
 /// How a headers exchange reads these arguments, by their `x-match`.

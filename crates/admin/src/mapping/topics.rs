@@ -5,8 +5,9 @@
 //! times      milliseconds since the Unix epoch
 //! ```
 
-use crate::base64;
 use crate::topics::{NewTopicRecord, TopicFormat, TopicRecord};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use narumq_broker::group::{GroupSnapshot, GroupState, MemberSnapshot};
 use narumq_broker::{Arrival, CursorListing, Offsets};
@@ -20,7 +21,7 @@ pub(crate) fn topic(definition: &TopicDefinition, vhost: &str, offsets: &[Offset
     json!({
         "name": &*definition.name,
         "vhost": vhost,
-        "id": base64::encode_url(&definition.uuid.to_be_bytes()),
+        "id": URL_SAFE_NO_PAD.encode(definition.uuid.to_be_bytes()),
         "partitions": definition.partitions.len(),
         "durability": match definition.durability { Durability::Fsync => "fsync", Durability::Os => "os" },
         "created": definition.created.0,
@@ -139,7 +140,7 @@ fn bytes(bytes: Option<&[u8]>) -> Value {
     match bytes.map(std::str::from_utf8) {
         None => Value::Null,
         Some(Ok(text)) => text.into(),
-        Some(Err(_)) => json!({ "base64": base64::encode(bytes.unwrap_or_default()) }),
+        Some(Err(_)) => json!({ "base64": STANDARD.encode(bytes.unwrap_or_default()) }),
     }
 }
 
@@ -149,7 +150,7 @@ fn bytes_of(value: &Value, what: &str) -> Result<Option<Bytes>, String> {
         Value::String(text) => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
         Value::Object(object) if object.len() == 1 => {
             let text = object.get("base64").and_then(Value::as_str);
-            let decoded = text.and_then(|text| base64::decode(text.as_bytes()));
+            let decoded = text.and_then(|text| STANDARD.decode(text).ok());
             decoded.map(|bytes| Some(bytes.into())).ok_or_else(|| format!("{what} is not base64"))
         }
         _ => Err(format!("{what} must be a text, null, or {{\"base64\": text}}")),
@@ -233,6 +234,9 @@ mod tests {
             json!({"timestamp": "now"}),
         ] {
             assert!(new_record(&bad).is_err(), "{bad}");
+        }
+        for bad in ["A", "AA", "AAA", "A===", "AB==", "AAB=", "=AAA", "AA=A", "A A=", "-_8=", "AA==AA=="] {
+            assert!(new_record(&json!({"key": {"base64": bad}})).is_err(), "{bad}");
         }
     }
 }

@@ -47,10 +47,8 @@ fn answers_are_read_by_length_chunks_or_the_end() {
 }
 
 #[test]
-fn segments_and_logins_are_encoded() {
+fn segments_are_escaped() {
     assert_eq!(escape("/ a%é~"), "%2F%20a%25%C3%A9~");
-    assert_eq!(base64(b"guest:guest"), "Z3Vlc3Q6Z3Vlc3Q=");
-    assert_eq!((base64(b""), base64(b"f"), base64(b"fo")), (String::new(), "Zg==".into(), "Zm8=".into()));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use super::Screen;
 use super::access::{Client, Output};
 use super::message_args::PubArgs;
 use super::subscribe::{Kind, kind_of};
-use crate::client::base64;
 use crate::error::{DATA, Failure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -126,7 +127,7 @@ impl<'a> Publisher<'a> {
         let headers: Vec<Value> = self.args.header.iter().map(|(name, value)| json!([name, value])).collect();
         let payload = body.map(|body| match std::str::from_utf8(body) {
             Ok(text) => Value::from(text),
-            Err(_) => json!({ "base64": base64(body) }),
+            Err(_) => json!({ "base64": STANDARD.encode(body) }),
         });
         let mut record = json!({ "key": self.args.key, "payload": payload, "headers": headers });
         if let Some(partition) = self.args.partition {
@@ -173,7 +174,7 @@ impl<'a> Publisher<'a> {
         }
         let (payload, encoding) = match std::str::from_utf8(body) {
             Ok(text) => (text.to_owned(), "string"),
-            Err(_) => (base64(body), "base64"),
+            Err(_) => (STANDARD.encode(body), "base64"),
         };
         let body = json!({
             "routing_key": key, "properties": properties, "payload": payload, "payload_encoding": encoding,

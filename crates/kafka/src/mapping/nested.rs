@@ -8,9 +8,10 @@
 //! By itself a string is text, a number with a point or an exponent f64, any other i64, `null` void. Bytes, and texts that are
 //! not UTF-8, are base64. A table's name that is no text stands in its type: `{"name":"<base64>","type":…}`.
 
-use super::base64;
 use super::json::{Json, write_string};
 use super::scalars::{Scalar, write_text};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use narumq_model::{Headers, Value, limits};
 
@@ -104,7 +105,7 @@ impl Child {
         let mut child = Child::default();
         json.list(*b"{}", |json| {
             match &*json.name()? {
-                "name" => child.name = Some(base64::read(&json.string()?)?),
+                "name" => child.name = Some(STANDARD.decode(&*json.string()?).ok()?),
                 "type" => child.is = Type::read_within(json, levels)?,
                 _ => return None,
             }
@@ -160,8 +161,8 @@ fn read_value(json: &mut Json<'_>, is: &Type, levels: usize) -> Option<Value> {
 fn read_string(text: &str, is: &Type) -> Option<Value> {
     match is {
         Type::Told => Some(Value::Text(Bytes::copy_from_slice(text.as_bytes()))),
-        Type::Scalar(Scalar::Text) => base64::read(text).map(|bytes| Value::Text(bytes.into())),
-        Type::Scalar(Scalar::Binary) => base64::read(text).map(|bytes| Value::Binary(bytes.into())),
+        Type::Scalar(Scalar::Text) => STANDARD.decode(text).ok().map(|bytes| Value::Text(bytes.into())),
+        Type::Scalar(Scalar::Binary) => STANDARD.decode(text).ok().map(|bytes| Value::Binary(bytes.into())),
         Type::Scalar(float @ (Scalar::F32(_) | Scalar::F64(_))) => float.read(&Bytes::copy_from_slice(text.as_bytes())),
         _ => None,
     }
@@ -186,7 +187,7 @@ pub(super) fn write(value: &Value, out: &mut String) {
             Ok(text) if matches!(value, Value::Text(_)) => write_string(text, out),
             _ => {
                 out.push('"');
-                base64::write(bytes, out);
+                STANDARD.encode_string(bytes, out);
                 out.push('"');
             }
         },
@@ -259,7 +260,7 @@ pub(super) fn write_type(value: &Value, out: &mut String) {
                     return write_child(value, out);
                 }
                 out.push_str("{\"name\":\"");
-                base64::write(name, out);
+                STANDARD.encode_string(name, out);
                 out.push_str("\",\"type\":");
                 write_child(value, out);
                 out.push('}');
@@ -276,4 +277,22 @@ pub(super) fn write_type(value: &Value, out: &mut String) {
 
 fn write_child(value: &Value, out: &mut String) {
     if is_told(value) { out.push_str("null") } else { write_type(value, out) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_and_nothing_else_is_read_as_bytes() {
+        for len in 0..70u8 {
+            let bytes: Vec<u8> = (0..len).map(|n| n.wrapping_mul(97) ^ len).collect();
+            let (value, mut text) = (Value::Binary(bytes.into()), String::new());
+            write(&value, &mut text);
+            assert_eq!(read_string(text.trim_matches('"'), &Type::Scalar(Scalar::Binary)), Some(value));
+        }
+        for wrong in ["Z", "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Z!==", "-_8=", "Zg==Zg=="] {
+            assert_eq!(read_string(wrong, &Type::Scalar(Scalar::Binary)), None, "{wrong}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Fields of methods and tables: read within their bytes, written as they are.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value, json};
 
 /// Deepest nesting of tables that is read.
@@ -106,7 +108,7 @@ impl<'a> Fields<'a> {
 pub(super) fn shown(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
-        Err(_) => json!({ "base64": crate::client::base64(bytes) }),
+        Err(_) => json!({ "base64": STANDARD.encode(bytes) }),
     }
 }
 
