@@ -4,9 +4,11 @@
 //! partition a key belongs to is known here; the process hands these functions over.
 
 mod assignment;
+mod read;
 mod settings;
 mod write;
 
 pub use assignment::read_assignment;
+pub use read::read_batches;
 pub use settings::{Setting, change_settings, check_topic_name, plan_settings, settings_of};
 pub use write::{Written, write_batch};

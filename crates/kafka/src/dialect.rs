@@ -3,7 +3,9 @@
 use crate::mapping;
 use crate::records::batch::{Attributes, BatchHeader, Codec, HEADER_BYTES, NO_TIMESTAMP};
 use crate::records::error::BatchError;
-use crate::records::{BatchBuilder, Kept, Keyed, Records, compact, inflate, keys, patch, set_log_append_time};
+use crate::records::{
+    BatchBuilder, INFLATED_MAX, Kept, Keyed, Records, compact, inflate, keys, patch, set_log_append_time,
+};
 use bytes::Bytes;
 use narumq_broker::{BatchFacts, BrokenBatch, Compacted, Dialect, KeyedRecord, ProducerRun, Tombstones};
 use narumq_model::{Record, Time, TopicPolicy};
@@ -12,9 +14,6 @@ use std::borrow::Cow;
 /// Reads record batches of message format v2 for the core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordBatches;
-
-/// Bytes that the records of one batch may inflate to: no more than a producer may send.
-const INFLATED_MAX: usize = 100 << 20;
 
 /// Where the bytes begin that the checksum covers.
 const CHECKED_FROM: usize = 21;

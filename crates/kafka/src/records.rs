@@ -28,3 +28,6 @@ pub use error::{BatchError, RecordFault, RecordRefusal, RecordRefusalReason};
 pub use marker::{Outcome, transaction_marker};
 pub use rewrite::{patch, recompress, recompress_at, set_log_append_time, set_max_timestamp};
 pub use walk::{Header, Headers, Record, Records};
+
+/// Bytes that the records of one batch may inflate to: no producer may send more, no reader looks at more.
+pub(crate) const INFLATED_MAX: usize = 100 << 20;

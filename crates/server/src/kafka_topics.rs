@@ -3,13 +3,9 @@
 use bytes::Bytes;
 use narumq_admin::{NewTopicRecord, TopicBatch, TopicFormat, TopicRecord, TopicSetting};
 use narumq_broker::{Broker, TopicSettings, Vhost};
-use narumq_kafka::records::batch::Attributes;
-use narumq_kafka::records::{Batches, Header, NewRecord, Records, inflate};
+use narumq_kafka::records::{Header, NewRecord};
 use narumq_kafka::{FORMAT, administration};
 use narumq_model::{Durability, FormatId, Name, Time, TopicDefinition};
-
-/// Bytes that the records of one batch may have when they are inflated to be looked at.
-const INFLATED_MAX: usize = 100 << 20;
 
 /// Sets up topics, and reads and writes record batches of message format v2.
 pub(crate) struct KafkaTopics;
@@ -52,23 +48,11 @@ impl TopicFormat for KafkaTopics {
     }
 
     fn read(&self, batches: &[u8], each: &mut dyn FnMut(&TopicRecord<'_>) -> bool) -> Option<u64> {
-        let mut next = None;
-        for (header, batch) in Batches::new(batches).map_while(Result::ok) {
-            next = u64::try_from(header.last_offset().wrapping_add(1)).ok();
-            let section = match inflate(batch, INFLATED_MAX) {
-                Ok(section) if !header.attributes.has(Attributes::CONTROL) => section,
-                _ => continue,
-            };
-            for record in Records::new(&header, &section).map_while(Result::ok) {
-                let Ok(offset) = u64::try_from(record.offset) else { continue };
-                let headers = record.headers.map(|Header { key, value }| (key, value)).collect();
-                let (time, key, body) = (record.timestamp, record.key, record.value);
-                if !each(&TopicRecord { offset, time, key, body, headers }) {
-                    return Some(offset);
-                }
-            }
-        }
-        next
+        administration::read_batches(batches, &mut |offset, record| {
+            let headers = record.headers.map(|Header { key, value }| (key, value)).collect();
+            let (time, key, body) = (record.timestamp, record.key, record.value);
+            each(&TopicRecord { offset, time, key, body, headers })
+        })
     }
 
     fn write(&self, records: &[NewTopicRecord], topic: &TopicDefinition, now: Time) -> Result<TopicBatch, String> {

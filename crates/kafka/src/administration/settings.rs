@@ -1,9 +1,9 @@
 //! Topics' names and settings for whoever administers them without speaking Kafka's protocol.
 
 use crate::commands::check_new_topic;
-use crate::settings::plan::{Given, InvalidSettings, Plan, with_replicas, without_replicas};
+use crate::settings::plan::{Given, InvalidSettings, Plan, changed, with_replicas};
 use crate::settings::shown::{OF_TOPIC, shown};
-use crate::settings::topic::DURABILITY;
+use crate::settings::topic::find;
 use narumq_broker::{Broker, TopicSettings, Vhost};
 use narumq_model::{Durability, Name, TopicDefinition};
 
@@ -33,10 +33,7 @@ pub fn plan_settings(
     usual: Durability,
 ) -> Result<(TopicSettings, Option<Durability>), String> {
     let given: Given = settings.iter().cloned().collect();
-    let plan = Plan::of(&given).map_err(|refused| refused.to_string())?;
-    if plan.durability == Some(Durability::Fsync) && usual == Durability::Os {
-        return Err(InvalidSettings::Durability.to_string());
-    }
+    let plan = Plan::of_new(&given, usual).map_err(|refused| refused.to_string())?;
     Ok(((plan.policy, with_replicas(given, None)), plan.durability))
 }
 
@@ -46,22 +43,18 @@ pub fn change_settings(
     changes: &[(Name, Option<Name>)],
     usual: Durability,
 ) -> Result<TopicSettings, String> {
-    let (mut given, replicas) = without_replicas(&before.settings);
-    let durability = given.get(DURABILITY).cloned();
-    for (name, value) in changes {
-        match value {
-            Some(value) => drop(given.insert(name.clone(), value.clone())),
-            None if crate::settings::topic::find(name).is_none() => {
-                return Err(InvalidSettings::Unknown(name.to_string()).to_string());
+    let change = |given: &Given| {
+        let mut after = given.clone();
+        for (name, value) in changes {
+            match value {
+                Some(value) => drop(after.insert(name.clone(), value.clone())),
+                None if find(name).is_none() => return Err(InvalidSettings::Unknown(name.to_string())),
+                None => drop(after.remove(name)),
             }
-            None => drop(given.remove(name)),
         }
-    }
-    let plan = Plan::of(&given).map_err(|refused| refused.to_string())?;
-    if durability.as_ref() != given.get(DURABILITY) && plan.durability.unwrap_or(usual) != before.durability {
-        return Err(InvalidSettings::DurabilityChanged.to_string());
-    }
-    Ok((plan.policy, with_replicas(given, replicas)))
+        Ok(after)
+    };
+    changed(before, usual, change).map_err(|refused| refused.to_string())
 }
 
 /// All settings of a topic, ascending by name.
@@ -79,6 +72,7 @@ pub fn settings_of(definition: &TopicDefinition) -> Vec<Setting> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::topic::DURABILITY;
     use narumq_model::{FormatId, ObjectId, Time, TopicPolicy};
 
     fn topic(settings: &[(&str, &str)]) -> TopicDefinition {

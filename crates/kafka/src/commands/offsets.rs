@@ -8,7 +8,7 @@ use crate::codec::messages::offsets::{
 use crate::codec::{ErrorCode, Reader, Wire};
 use crate::error;
 use crate::link::{Call, Link, answer, hold};
-use crate::records::{BatchHeader, HEADER_BYTES, Records, inflate};
+use crate::records::{BatchHeader, HEADER_BYTES, INFLATED_MAX, Records, inflate};
 use bytes::Bytes;
 use narumq_broker::{Lookup, PartitionHandle, TopicHandle, TrimError};
 use narumq_door::Context;
@@ -20,9 +20,6 @@ const MAX_TIME: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING: i64 = -6;
-
-/// Bytes that the records of one batch may have when they are inflated to be looked at.
-const INFLATED_MAX: usize = 100 << 20;
 
 /// Offsets that are looked for on the disk.
 #[derive(Debug)]

@@ -10,16 +10,14 @@ use crate::error;
 use crate::link::{Call, Link, answer, hold};
 use crate::records::batch::Attributes;
 use crate::records::{
-    BatchError, Checked, Codec, Rules, TimestampRule, check, recompress_at, set_log_append_time, set_max_timestamp,
+    BatchError, Checked, Codec, INFLATED_MAX, Rules, TimestampRule, check, recompress_at, set_log_append_time,
+    set_max_timestamp,
 };
 use crate::settings::plan;
 use narumq_broker::{Appended, Batch, TopicHandle};
 use narumq_door::Context;
 use narumq_model::{Time, TopicDefinition, TopicPolicy};
 use std::borrow::Cow;
-
-/// Bytes that the records of one batch may have when they are inflated to be looked at.
-const INFLATED_MAX: usize = 100 << 20;
 
 /// Why one batch was not taken.
 struct Refused {

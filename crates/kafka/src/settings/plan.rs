@@ -1,9 +1,10 @@
 //! What the settings of a topic, as they were given, amount to for the core.
 
-use super::topic::{self, TopicSetting};
+use super::topic::{self, DURABILITY, TopicSetting};
 use super::value::{self, InvalidValue, Value};
 use crate::records::Codec;
-use narumq_model::{Durability, Name, TopicPolicy};
+use narumq_broker::TopicSettings;
+use narumq_model::{Durability, Name, TopicDefinition, TopicPolicy};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -72,12 +73,37 @@ impl Plan {
         }
     }
 
+    /// The plan of a new topic at a broker that promises `usual`: it cannot promise more.
+    pub(crate) fn of_new(given: &Given, usual: Durability) -> Result<Self, InvalidSettings> {
+        let plan = Self::of(given)?;
+        match plan.durability {
+            Some(Durability::Fsync) if usual == Durability::Os => Err(InvalidSettings::Durability),
+            _ => Ok(plan),
+        }
+    }
+
     /// Batches are to have this codec.
     pub(super) fn recompress(&mut self, value: &Value<'_>) {
         let words = [("uncompressed", Codec::None), ("gzip", Codec::Gzip), ("snappy", Codec::Snappy)];
         let words = words.into_iter().chain([("lz4", Codec::Lz4), ("zstd", Codec::Zstd)]);
         self.policy.recompress = words.into_iter().find(|(word, _)| value.is(word)).map(|(_, codec)| codec.id());
     }
+}
+
+/// What the settings of a topic become by a change. Its durability stays as it is, given or not; `usual` is the broker's.
+pub(crate) fn changed<E: From<InvalidSettings>>(
+    topic: &TopicDefinition,
+    usual: Durability,
+    change: impl FnOnce(&Given) -> Result<Given, E>,
+) -> Result<TopicSettings, E> {
+    let (before, replicas) = without_replicas(&topic.settings);
+    let after = change(&before)?;
+    let plan = Plan::of(&after)?;
+    let moved = before.get(DURABILITY) != after.get(DURABILITY);
+    if moved && plan.durability.unwrap_or(usual) != topic.durability {
+        return Err(InvalidSettings::DurabilityChanged.into());
+    }
+    Ok((plan.policy, with_replicas(after, replicas)))
 }
 
 /// The settings with their rows. Names are looked at before values, as Kafka does.
@@ -98,7 +124,7 @@ pub(crate) fn level(settings: &[(Name, Name)], codec: Codec) -> Option<i32> {
 }
 
 /// Takes out of kept settings what is none.
-pub(crate) fn without_replicas(settings: &[(Name, Name)]) -> (Given, Option<Name>) {
+fn without_replicas(settings: &[(Name, Name)]) -> (Given, Option<Name>) {
     let mut given: Given = settings.iter().cloned().collect();
     let replicas = given.remove(REPLICAS);
     (given, replicas)

@@ -9,10 +9,10 @@ use crate::codec::messages::configs::{
 };
 use crate::error::Refusal;
 use crate::link::{Call, Link, answer, hold};
-use crate::settings::plan::{Given, InvalidSettings, Plan, with_replicas, without_replicas};
+use crate::settings::plan::{self, Given};
 use crate::settings::topic::{self, DURABILITY};
 use crate::settings::value::Kind;
-use narumq_broker::{TopicSettings, Vhost};
+use narumq_broker::Vhost;
 use narumq_door::Context;
 use narumq_model::TopicDefinition;
 use std::collections::{HashMap, HashSet};
@@ -149,16 +149,7 @@ fn alter(
 ) -> Result<(), Refusal> {
     let unknown = || Refusal::new(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."));
     let usual = cx.broker.durability();
-    let planned = |definition: &TopicDefinition| -> Result<TopicSettings, Refusal> {
-        let (before, replicas) = without_replicas(&definition.settings);
-        let after = change(&before)?;
-        let plan = Plan::of(&after)?;
-        let moved = before.get(DURABILITY) != after.get(DURABILITY);
-        if moved && plan.durability.unwrap_or(usual) != definition.durability {
-            return Err(InvalidSettings::DurabilityChanged.into());
-        }
-        Ok((plan.policy, with_replicas(after, replicas)))
-    };
+    let planned = |definition: &TopicDefinition| plan::changed(definition, usual, change);
     let topic = cx.broker.topic(vhost, name).ok_or_else(unknown)?;
     if target.validate {
         return planned(&topic.definition()).map(drop);

@@ -8,7 +8,7 @@ use crate::codec::messages::topics::{
 use crate::codec::{ErrorCode, Uuid};
 use crate::error::Refusal;
 use crate::link::{Call, Link, answer, hold};
-use crate::settings::plan::{Given, InvalidSettings, Plan, with_replicas};
+use crate::settings::plan::{Given, Plan, with_replicas};
 use crate::settings::shown::shown;
 use crate::topics::id_of;
 use narumq_broker::{TopicSpec, Vhost};
@@ -108,10 +108,7 @@ fn create_one(
     check_new_name(topic.name, vhost, cx.broker)?;
     let (partitions, replicas) = shape(topic, link)?;
     let given = given(topic)?;
-    let plan = Plan::of(&given)?;
-    if plan.durability == Some(Durability::Fsync) && cx.broker.durability() == Durability::Os {
-        return Err(InvalidSettings::Durability.into());
-    }
+    let plan = Plan::of_new(&given, cx.broker.durability())?;
     let settings = with_replicas(given, (replicas > 1).then(|| replicas.to_string().into()));
     let durability = plan.durability.unwrap_or(cx.broker.durability());
     let mut created = Created { id: Uuid::NONE, partitions, replicas, durability, settings: settings.clone() };
