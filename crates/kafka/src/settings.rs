@@ -44,8 +44,6 @@ pub struct Settings {
     pub cluster_id: String,
     /// Where the log lies, as clients that ask for sizes are told.
     pub log_dir: String,
-    /// The vhost that its topics are in.
-    pub vhost: String,
     /// Where clients are told to come to; `None` = the address that each one dialled.
     pub advertised: Option<Advertised>,
     /// Who has to log in.
@@ -66,7 +64,6 @@ impl Default for Settings {
             node_id: 1,
             cluster_id: cluster_id(0x6e61_7275_6d71_2d63_6c75_7374_6572_2d31),
             log_dir: "log".into(),
-            vhost: "/".into(),
             advertised: None,
             sasl: Sasl::default(),
             auto_create: true,
