@@ -2,7 +2,7 @@
 
 use crate::codec::Uuid;
 use foldhash::fast::RandomState;
-use narumq_broker::{Broker, TopicHandle, Vhost};
+use narumq_broker::{Broker, PartitionHandle, TopicHandle, Vhost};
 use std::collections::HashMap;
 
 /// Topics remembered.
@@ -46,6 +46,22 @@ impl Topics {
         }
         self.ids.get(&id).cloned()
     }
+
+    /// A topic as a request names it: `by_id`, or by name where its version knows no ids.
+    pub(crate) fn asked(
+        &mut self,
+        (name, id): (&str, Uuid),
+        by_id: bool,
+        vhost: &Vhost,
+        broker: &Broker,
+    ) -> Option<TopicHandle> {
+        if by_id { self.with_id(id, vhost, broker) } else { self.named(name, vhost, broker) }
+    }
+}
+
+/// The partition of this number, if there is such a topic and it has one.
+pub(crate) fn partition_of(topic: Option<&TopicHandle>, number: i32) -> Option<PartitionHandle> {
+    topic?.partition(u32::try_from(number).ok()?)
 }
 
 /// The id of a topic as the protocol writes it.

@@ -10,6 +10,7 @@ use crate::codec::messages::cluster::{
 use crate::codec::messages::groups::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use crate::codec::{ApiKey, ErrorCode};
 use crate::link::{Call, Link, answer};
+use crate::topics::partition_of;
 use narumq_broker::TopicHandle;
 use narumq_door::Context;
 
@@ -142,7 +143,7 @@ pub(super) fn log_dirs(link: &mut Link, request: &DescribeLogDirsRequest<'_>, ca
 
 fn sizes<'a>(topic: &TopicHandle, name: &'a str, numbers: &[i32], cx: &Context<'_>) -> DescribeLogDirsTopic<'a> {
     let size = |number: &i32| {
-        let partition = topic.partition(u32::try_from(*number).ok()?)?;
+        let partition = partition_of(Some(topic), *number)?;
         let bytes = cx.broker.offsets(&partition)?.bytes;
         Some(DescribeLogDirsPartition { partition_index: *number, partition_size: bytes as i64, ..Default::default() })
     };

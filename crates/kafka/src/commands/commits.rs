@@ -29,10 +29,7 @@ pub(super) fn commit(link: &mut Link, request: &OffsetCommitRequest<'_>, call: C
     let mut codes: Vec<Vec<ErrorCode>> = Vec::new();
     let mut offsets = Vec::new();
     for topic in &request.topics {
-        let handle = match by_id {
-            true => link.topics.with_id(topic.topic_id, &vhost, cx.broker),
-            false => link.topics.named(topic.name, &vhost, cx.broker),
-        };
+        let handle = link.topics.asked((topic.name, topic.topic_id), by_id, &vhost, cx.broker);
         let unknown = if by_id && handle.is_none() { ErrorCode::UnknownTopicId } else { UNKNOWN };
         let partitions = topic.partitions.iter().map(|asked| {
             let number = u32::try_from(asked.partition_index).ok();
@@ -182,10 +179,7 @@ fn fetch_many(link: &mut Link, vhost: &Vhost, request: &OffsetFetchRequest<'_>, 
         let asked = group.topics.as_ref().map(|topics| {
             let mut asked = Vec::new();
             for topic in topics {
-                let handle = match by_id {
-                    true => link.topics.with_id(topic.topic_id, vhost, cx.broker),
-                    false => link.topics.named(topic.name, vhost, cx.broker),
-                };
+                let handle = link.topics.asked((topic.name, topic.topic_id), by_id, vhost, cx.broker);
                 asked.push((topic.name.into(), topic.topic_id, handle, &topic.partition_indexes[..]));
             }
             asked

@@ -6,7 +6,8 @@ use crate::codec::messages::offsets::{
     OffsetForLeaderTopicResult,
 };
 use crate::link::{Call, Link, answer};
-use narumq_broker::TopicHandle;
+use crate::topics::partition_of;
+use narumq_broker::{Broker, TopicHandle};
 use narumq_door::Context;
 use std::cmp::Ordering;
 
@@ -29,23 +30,26 @@ pub(super) fn epoch_ends(link: &mut Link, request: &OffsetForLeaderEpochRequest<
     answer(call, &OffsetForLeaderEpochResponse { topics, ..Default::default() }, cx);
 }
 
+/// Refuses a client that knows the leader by another epoch than this one's; below 0 it knows none.
+pub(super) fn check_leader_epoch(said: i32, broker: &Broker) -> Result<(), ErrorCode> {
+    match u32::try_from(said).map(|epoch| epoch.cmp(&broker.leader_epoch())) {
+        Ok(Ordering::Less) => Err(ErrorCode::FencedLeaderEpoch),
+        Ok(Ordering::Greater) => Err(ErrorCode::UnknownLeaderEpoch),
+        Ok(Ordering::Equal) | Err(_) => Ok(()),
+    }
+}
+
 /// The last epoch not after the one that is asked for, and behind its last offset; `None` if there is none.
 fn epoch_end(
     topic: Option<&TopicHandle>,
     asked: &OffsetForLeaderPartition,
     cx: &Context<'_>,
 ) -> Result<Option<(u32, u64)>, ErrorCode> {
-    let partition = topic.and_then(|topic| topic.partition(u32::try_from(asked.partition).ok()?));
-    let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = partition_of(topic, asked.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     let offsets = cx.broker.offsets(&partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let leader = cx.broker.leader_epoch();
-    match u32::try_from(asked.current_leader_epoch).map(|epoch| epoch.cmp(&leader)) {
-        Ok(Ordering::Less) => return Err(ErrorCode::FencedLeaderEpoch),
-        Ok(Ordering::Greater) => return Err(ErrorCode::UnknownLeaderEpoch),
-        Ok(Ordering::Equal) | Err(_) => {}
-    }
+    check_leader_epoch(asked.current_leader_epoch, cx.broker)?;
     let Ok(epoch) = u32::try_from(asked.leader_epoch) else { return Ok(None) };
-    Ok(match epoch.cmp(&leader) {
+    Ok(match epoch.cmp(&cx.broker.leader_epoch()) {
         Ordering::Greater => None,
         // The running epoch is led even if nothing has been written in it.
         Ordering::Equal => Some((epoch, offsets.end)),

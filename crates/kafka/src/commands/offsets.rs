@@ -1,5 +1,6 @@
 //! ListOffsets and DeleteRecords: the first, the last, those by time; and where partitions begin.
 
+use super::epochs::check_leader_epoch;
 use crate::codec::messages::offsets::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse,
     DeleteRecordsTopicResult, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest,
@@ -9,6 +10,7 @@ use crate::codec::{ErrorCode, Reader, Wire};
 use crate::error;
 use crate::link::{Call, Link, answer, hold};
 use crate::records::{BatchHeader, HEADER_BYTES, INFLATED_MAX, Records, inflate};
+use crate::topics::partition_of;
 use bytes::Bytes;
 use narumq_broker::{Lookup, PartitionHandle, TopicHandle, TrimError};
 use narumq_door::Context;
@@ -77,15 +79,12 @@ fn one(link: &Link, topic: Option<&TopicHandle>, asked: &ListOffsetsPartition, v
     let refused = |code: ErrorCode| {
         Told::Answer(ListOffsetsPartitionResponse { partition_index, error_code: code.code(), ..Default::default() })
     };
-    let partition = topic.and_then(|topic| topic.partition(u32::try_from(partition_index).ok()?));
+    let partition = partition_of(topic, partition_index);
     let Some((partition, offsets)) = partition.and_then(|p| cx.broker.offsets(&p).map(|offsets| (p, offsets))) else {
         return refused(ErrorCode::UnknownTopicOrPartition);
     };
-    let epoch = cx.broker.leader_epoch() as i32;
-    match asked.current_leader_epoch {
-        said if said < 0 || said == epoch => {}
-        said if said < epoch => return refused(ErrorCode::FencedLeaderEpoch),
-        _ => return refused(ErrorCode::UnknownLeaderEpoch),
+    if let Err(code) = check_leader_epoch(asked.current_leader_epoch, cx.broker) {
+        return refused(code);
     }
     let found = match asked.timestamp {
         LATEST => Ok(Some((offsets.high as i64, -1))),
@@ -102,7 +101,8 @@ fn one(link: &Link, topic: Option<&TopicHandle>, asked: &ListOffsetsPartition, v
         Err(Missing::Refused(code)) => return refused(code),
         Ok(None) => {}
         Ok(Some((offset, timestamp))) => {
-            (told.offset, told.timestamp, told.leader_epoch) = (offset, timestamp, epoch);
+            (told.offset, told.timestamp) = (offset, timestamp);
+            told.leader_epoch = cx.broker.leader_epoch() as i32;
             told.old_style_offsets = vec![offset];
         }
     }
@@ -193,8 +193,7 @@ fn trim(
     asked: &DeleteRecordsPartition,
     cx: &mut Context<'_>,
 ) -> Result<(u64, Lsn), ErrorCode> {
-    let partition = topic.and_then(|topic| topic.partition(u32::try_from(asked.partition_index).ok()?));
-    let partition = partition.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = partition_of(topic, asked.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if topic.is_some_and(|topic| !topic.definition().policy.deletes) {
         // A topic that is only compacted keeps the last record of every key.
         return Err(ErrorCode::PolicyViolation);

@@ -14,6 +14,7 @@ use crate::records::{
     set_max_timestamp,
 };
 use crate::settings::plan;
+use crate::topics::partition_of;
 use narumq_broker::{Appended, Batch, TopicHandle};
 use narumq_door::Context;
 use narumq_model::{Time, TopicDefinition, TopicPolicy};
@@ -51,10 +52,8 @@ pub(super) fn produce(link: &mut Link, request: &ProduceRequest<'_>, call: Call,
     let mut taken: One<Taken> = One::new();
     for topic in &request.topic_data {
         let by_id = call.version >= 13;
-        let handle = link.vhost.as_ref().and_then(|vhost| match by_id {
-            true => link.topics.with_id(topic.topic_id, vhost, cx.broker),
-            false => link.topics.named(topic.name, vhost, cx.broker),
-        });
+        let asked = (topic.name, topic.topic_id);
+        let handle = link.vhost.as_ref().and_then(|vhost| link.topics.asked(asked, by_id, vhost, cx.broker));
         for partition in &topic.partition_data {
             taken.push(match &handle {
                 None => Err(unknown_topic(topic.topic_id, by_id).into()),
@@ -114,8 +113,7 @@ fn unknown_topic(id: Uuid, by_id: bool) -> ErrorCode {
 
 /// Appends one batch; also the time it was given, where the broker gives times.
 fn append(topic: &TopicHandle, data: &PartitionProduceData<'_>, version: i16, cx: &mut Context<'_>) -> Taken {
-    let number = u32::try_from(data.index).map_err(|_| ErrorCode::UnknownTopicOrPartition)?;
-    let partition = topic.partition(number).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    let partition = partition_of(Some(topic), data.index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if cx.broker.pressure().disk {
         return Err(ErrorCode::KafkaStorageError.into());
     }

@@ -4,8 +4,10 @@
 
 use crate::codec::messages::fetch::{FetchRequest, FetchTopic, PartitionData};
 use crate::codec::{ErrorCode, Records, Uuid};
+use crate::commands::epochs::check_leader_epoch;
 use crate::link::Link;
-use narumq_broker::{PartitionHandle, TopicHandle};
+use crate::topics::partition_of;
+use narumq_broker::{Broker, PartitionHandle, TopicHandle};
 use narumq_door::Context;
 use std::sync::Arc;
 
@@ -96,29 +98,29 @@ impl Asked {
 fn all(link: &mut Link, request: &FetchRequest<'_>, version: i16, cx: &mut Context<'_>) -> Vec<Asked> {
     let Some(vhost) = link.vhost.clone() else { return Vec::new() };
     let by_id = version >= 13;
-    let epoch = cx.broker.leader_epoch() as i32;
     let mut asked = Vec::new();
     for topic in &request.topics {
-        let handle = match by_id {
-            true => link.topics.with_id(topic.topic_id, &vhost, cx.broker),
-            false => link.topics.named(topic.topic, &vhost, cx.broker),
-        };
-        partitions(topic, handle.as_ref(), (by_id, epoch), &mut asked);
+        let handle = link.topics.asked((topic.topic, topic.topic_id), by_id, &vhost, cx.broker);
+        partitions(topic, handle.as_ref(), by_id, cx.broker, &mut asked);
     }
     asked
 }
 
-fn partitions(topic: &FetchTopic<'_>, handle: Option<&TopicHandle>, (by_id, epoch): (bool, i32), out: &mut Vec<Asked>) {
+fn partitions(
+    topic: &FetchTopic<'_>,
+    handle: Option<&TopicHandle>,
+    by_id: bool,
+    broker: &Broker,
+    out: &mut Vec<Asked>,
+) {
     let name: Arc<str> = topic.topic.into();
     let unknown =
         if by_id && handle.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
     for asked in &topic.partitions {
-        let number = u32::try_from(asked.partition).ok();
-        let partition = handle.zip(number).and_then(|(topic, number)| topic.partition(number)).ok_or(unknown);
-        let partition = partition.and_then(|partition| match asked.current_leader_epoch {
-            said if said < 0 || said == epoch => Ok(partition),
-            said if said < epoch => Err(ErrorCode::FencedLeaderEpoch),
-            _ => Err(ErrorCode::UnknownLeaderEpoch),
+        let partition = partition_of(handle, asked.partition).ok_or(unknown);
+        let partition = partition.and_then(|partition| {
+            check_leader_epoch(asked.current_leader_epoch, broker)?;
+            Ok(partition)
         });
         out.push(Asked {
             topic: name.clone(),
