@@ -76,6 +76,11 @@ pub(crate) fn group(refusal: &GroupRefusal) -> ErrorCode {
     }
 }
 
+/// The code of what a group says to one thing that it is asked.
+pub(crate) fn of_group(said: &Result<(), GroupRefusal>) -> ErrorCode {
+    said.as_ref().map_or_else(group, |()| ErrorCode::None)
+}
+
 /// The code of a topic that is not created or changed.
 pub(crate) fn create(error: CreateTopicError) -> ErrorCode {
     match error {
@@ -98,12 +103,25 @@ impl Refusal {
     pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
+
+    /// There is no topic of this name, or no such partition.
+    pub(crate) fn unknown_topic() -> Self {
+        Self::new(ErrorCode::UnknownTopicOrPartition, "This server does not host this topic-partition.")
+    }
+}
+
+/// Code and text of what was done, or refused.
+pub(crate) fn outcome(done: &Result<(), Refusal>) -> (i16, Option<&str>) {
+    match done {
+        Ok(()) => (ErrorCode::None.code(), None),
+        Err(Refusal { code, text }) => (code.code(), Some(text)),
+    }
 }
 
 impl From<CreateTopicError> for Refusal {
     fn from(error: CreateTopicError) -> Self {
         let text = match error {
-            CreateTopicError::Unknown => UNKNOWN_TOPIC.into(),
+            CreateTopicError::Unknown => return Self::unknown_topic(),
             CreateTopicError::Exists
             | CreateTopicError::IsQueue
             | CreateTopicError::Format
@@ -120,7 +138,5 @@ impl From<InvalidSettings> for Refusal {
     }
 }
 
-/// There is no topic of this name, or no such partition.
-pub(crate) const UNKNOWN_TOPIC: &str = "This server does not host this topic-partition.";
 /// There is no topic of this id.
 pub(crate) const UNKNOWN_ID: &str = "This server does not host this topic ID.";

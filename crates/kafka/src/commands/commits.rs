@@ -18,8 +18,10 @@ use std::collections::BTreeMap;
 
 const UNKNOWN: ErrorCode = ErrorCode::UnknownTopicOrPartition;
 
-fn code(result: &Result<(), GroupRefusal>) -> ErrorCode {
-    result.as_ref().map_or_else(error::group, |()| ErrorCode::None)
+/// Puts what a group says of the offsets that it was given, in their order, where nothing was refused before it was asked.
+fn fill(codes: &mut [Vec<ErrorCode>], answers: &[Result<(), GroupRefusal>]) {
+    let taken = codes.iter_mut().flatten().filter(|code| **code == ErrorCode::None);
+    taken.zip(answers).for_each(|(code, answer)| *code = error::of_group(answer));
 }
 
 /// `OffsetCommit`
@@ -59,9 +61,7 @@ pub(super) fn commit(link: &mut Link, request: &OffsetCommitRequest<'_>, call: C
     match cx.broker.commit_offsets((&vhost, request.group_id), commit, cx.turn) {
         Ok((answers, lsn)) => {
             hold(lsn, cx);
-            let mut answers = answers.iter().map(code);
-            let taken = codes.iter_mut().flatten().filter(|c| **c == ErrorCode::None);
-            taken.for_each(|c| *c = answers.next().unwrap_or_default());
+            fill(&mut codes, &answers);
         }
         Err(refusal) => codes.iter_mut().flatten().filter(|c| **c == ErrorCode::None).for_each(|c| {
             *c = if refusal == GroupRefusal::Dead { ErrorCode::UnknownMemberId } else { error::group(&refusal) };
@@ -232,9 +232,7 @@ pub(super) fn delete(link: &mut Link, request: &OffsetDeleteRequest<'_>, call: C
         Err(refusal) => response.error_code = error::group(&refusal).code(),
         Ok((answers, lsn)) => {
             hold(lsn, cx);
-            let mut answers = answers.iter().map(code);
-            let taken = codes.iter_mut().flatten().filter(|c| **c == ErrorCode::None);
-            taken.for_each(|c| *c = answers.next().unwrap_or_default());
+            fill(&mut codes, &answers);
             let topics = request.topics.iter().zip(&codes).map(|(topic, codes)| OffsetDeleteResponseTopic {
                 name: topic.name,
                 partitions: topic

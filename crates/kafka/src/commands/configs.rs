@@ -10,7 +10,7 @@ use crate::codec::messages::configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse,
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
-use crate::error::{Refusal, UNKNOWN_TOPIC};
+use crate::error::Refusal;
 use crate::link::{Call, Link, answer};
 use crate::settings::broker::BROKER;
 use crate::settings::shown::{DEFAULT, OF_BROKER, OF_TOPIC, shown};
@@ -104,8 +104,7 @@ fn settings_of(
     match resource(asked.resource_type, asked.resource_name)? {
         Resource::Topic(name) => {
             super::topics::check_name(name)?;
-            let unknown = || Refusal::new(ErrorCode::UnknownTopicOrPartition, UNKNOWN_TOPIC);
-            let definition = cx.broker.topic(vhost, name).ok_or_else(unknown)?.definition();
+            let definition = cx.broker.topic(vhost, name).ok_or_else(Refusal::unknown_topic)?.definition();
             let all = shown(&definition.settings, definition.durability);
             Ok(all.filter(|setting| is_wanted(setting.row.name)).map(|setting| of_topic(&setting)).collect())
         }

@@ -200,7 +200,7 @@ pub(super) fn heartbeat(link: &Link, request: &HeartbeatRequest<'_>, call: Call,
     };
     let alive = check_group_id(request.group_id)
         .and_then(|()| cx.broker.heartbeat_group((vhost, request.group_id), &identity, cx.turn));
-    let error_code = alive.map_or_else(|refusal| error::group(&refusal), |()| ErrorCode::None).code();
+    let error_code = error::of_group(&alive).code();
     answer(call, &HeartbeatResponse { error_code, ..Default::default() }, cx);
 }
 
@@ -216,7 +216,6 @@ pub(super) fn leave(link: &Link, request: &LeaveGroupRequest<'_>, call: Call, cx
     let leavers = if call.version < 3 { &single[..] } else { &many };
     let left = check_group_id(request.group_id)
         .and_then(|()| cx.broker.leave_group((vhost, request.group_id), leavers, cx.turn));
-    let code = |left: &Result<(), GroupRefusal>| left.as_ref().map_or_else(error::group, |()| ErrorCode::None);
     let mut response = LeaveGroupResponse::default();
     match left {
         Err(refusal) if call.version < 3 || refusal != GroupRefusal::UnknownMember => {
@@ -226,9 +225,10 @@ pub(super) fn leave(link: &Link, request: &LeaveGroupRequest<'_>, call: Call, cx
         Err(refusal) => response.members = leavers.iter().map(|l| member(l, error::group(&refusal))).collect(),
         Ok((left, last)) => {
             if call.version < 3 {
-                response.error_code = left.first().map_or(ErrorCode::None, code).code();
+                response.error_code = left.first().map_or(ErrorCode::None, error::of_group).code();
             } else {
-                response.members = leavers.iter().zip(&left).map(|(l, left)| member(l, code(left))).collect();
+                response.members =
+                    leavers.iter().zip(&left).map(|(l, left)| member(l, error::of_group(left))).collect();
             }
             hold(last, cx);
         }

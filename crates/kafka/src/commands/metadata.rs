@@ -5,7 +5,7 @@ mod partitions;
 pub(super) use partitions::describe as describe_partitions;
 
 use super::cluster::CLUSTER_OPERATIONS;
-use super::topics::{check_name, check_new_name, create_checked, default_spec};
+use super::topics::{check_new_name, code_of_unknown, create_checked, default_spec};
 use crate::codec::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
@@ -110,8 +110,7 @@ fn one(link: &mut Link, vhost: &Vhost, asked: &MetadataRequestTopic<'_>, create:
         return Told::of(&topic);
     }
     if !create || !link.settings.auto_create {
-        let code = check_name(name).map_or_else(|refusal| refusal.code, |()| ErrorCode::UnknownTopicOrPartition);
-        return Told::refused(Some(name), Uuid::NONE, code);
+        return Told::refused(Some(name), Uuid::NONE, code_of_unknown(name));
     }
     let made = check_new_name(name, vhost, cx.broker).and_then(|()| {
         let spec = default_spec(link, name);

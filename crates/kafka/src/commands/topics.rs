@@ -9,7 +9,7 @@ mod partitions;
 pub(super) use create::{create, default_spec};
 pub(super) use delete::delete;
 pub(crate) use names::check_new_name;
-pub(super) use names::{check_name, create_checked};
+pub(super) use names::{check_name, code_of_unknown, create_checked};
 pub(super) use partitions::add as add_partitions;
 
 use crate::codec::ErrorCode;

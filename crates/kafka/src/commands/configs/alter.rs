@@ -7,7 +7,7 @@ use crate::codec::messages::configs::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
     IncrementalAlterableConfig,
 };
-use crate::error::Refusal;
+use crate::error::{Refusal, outcome};
 use crate::link::{Call, Link, answer, hold};
 use crate::settings::plan::{self, Given};
 use crate::settings::topic::{self, DURABILITY};
@@ -72,13 +72,6 @@ pub(in crate::commands) fn replace(
     });
     let response = AlterConfigsResponse { responses: responses.collect(), ..Default::default() };
     answer(call, &response, cx);
-}
-
-fn outcome(done: &Result<(), Refusal>) -> (i16, Option<&str>) {
-    match done {
-        Ok(()) => (ErrorCode::None.code(), None),
-        Err(Refusal { code, text }) => (code.code(), Some(text)),
-    }
 }
 
 /// The resources that are named more than once.

@@ -6,7 +6,7 @@ use crate::codec::messages::metadata::{
     DescribeTopicPartitionsResponseTopic,
 };
 use crate::codec::{ErrorCode, Uuid};
-use crate::commands::topics::check_name;
+use crate::commands::topics::code_of_unknown;
 use crate::link::{Call, Link, answer};
 use crate::topics::id_of;
 use narumq_broker::TopicHandle;
@@ -70,7 +70,7 @@ fn cut(
             return (pieces, Some((name, first)));
         }
         let Some(topic) = topic else {
-            let code = check_name(&name).map_or_else(|refusal| refusal.code, |()| ErrorCode::UnknownTopicOrPartition);
+            let code = code_of_unknown(&name);
             pieces.push(Piece { name, code, id: Uuid::NONE, partitions: 0..0 });
             continue;
         };

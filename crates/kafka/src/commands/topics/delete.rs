@@ -2,7 +2,7 @@
 
 use crate::codec::messages::topics::{DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse};
 use crate::codec::{ErrorCode, Uuid};
-use crate::error::{Refusal, UNKNOWN_ID, UNKNOWN_TOPIC};
+use crate::error::{Refusal, UNKNOWN_ID};
 use crate::link::{Call, Link, answer, hold};
 use crate::topics::id_of;
 use narumq_broker::Vhost;
@@ -55,17 +55,16 @@ fn delete_one(
     cx: &mut Context<'_>,
 ) -> Result<Deleted, Refusal> {
     let malformed = |text: &str| Err(Refusal::new(ErrorCode::InvalidRequest, text));
-    let unknown_name = || Refusal::new(ErrorCode::UnknownTopicOrPartition, UNKNOWN_TOPIC);
     let unknown_id = || Refusal::new(ErrorCode::UnknownTopicId, UNKNOWN_ID);
     let topic = match name {
         Some(_) if id != Uuid::NONE => return malformed("You may not specify both topic name and topic id."),
         None if id == Uuid::NONE => return malformed("Neither topic name nor id were specified."),
         Some(_) if times > 1 => return malformed("Duplicate topic name."),
         None if times > 1 => return malformed("Duplicate topic id."),
-        Some(name) => cx.broker.topic(vhost, name).ok_or_else(unknown_name)?,
+        Some(name) => cx.broker.topic(vhost, name).ok_or_else(Refusal::unknown_topic)?,
         None => link.topics.with_id(id, vhost, cx.broker).ok_or_else(unknown_id)?,
     };
     let name = topic.definition().name.clone();
-    cx.broker.delete_topic(vhost, &name, cx.turn).ok_or_else(unknown_name)?;
+    cx.broker.delete_topic(vhost, &name, cx.turn).ok_or_else(Refusal::unknown_topic)?;
     Ok(Deleted { name, id: id_of(&topic) })
 }

@@ -26,6 +26,11 @@ pub(in crate::commands) fn check_name(name: &str) -> Result<(), Refusal> {
     Err(Refusal::new(ErrorCode::InvalidTopicException, format!("Topic name is invalid: {why}")))
 }
 
+/// The code of a name that no topic has: whether one could.
+pub(in crate::commands) fn code_of_unknown(name: &str) -> ErrorCode {
+    check_name(name).map_or_else(|refusal| refusal.code, |()| ErrorCode::UnknownTopicOrPartition)
+}
+
 /// Whether two names are the same once `.` is written as `_`.
 fn collide(name: &str, other: &str) -> bool {
     let plain = |b: u8| if b == b'.' { b'_' } else { b };

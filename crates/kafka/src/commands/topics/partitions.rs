@@ -5,7 +5,7 @@ use crate::codec::ErrorCode;
 use crate::codec::messages::topics::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
-use crate::error::{Refusal, UNKNOWN_TOPIC};
+use crate::error::{Refusal, outcome};
 use crate::link::{Call, Link, answer, hold};
 use narumq_broker::Vhost;
 use narumq_door::Context;
@@ -38,11 +38,8 @@ pub(in crate::commands) fn add(
     }
     hold(cx.broker.last_catalog_lsn(), cx);
     let results = done.iter().map(|(name, added)| {
-        let (code, text) = match added {
-            Ok(()) => (ErrorCode::None, None),
-            Err(Refusal { code, text }) => (*code, Some(text.as_str())),
-        };
-        CreatePartitionsTopicResult { name, error_code: code.code(), error_message: text }
+        let (error_code, error_message) = outcome(added);
+        CreatePartitionsTopicResult { name, error_code, error_message }
     });
     let results = results.collect();
     answer(call, &CreatePartitionsResponse { results, ..Default::default() }, cx);
@@ -57,8 +54,7 @@ fn wanted(
     cx: &Context<'_>,
 ) -> Result<u32, Refusal> {
     let (name, wanted) = (topic.name, topic.count);
-    let unknown = || Refusal::new(ErrorCode::UnknownTopicOrPartition, UNKNOWN_TOPIC);
-    let present = cx.broker.topic(vhost, name).ok_or_else(unknown)?.partition_count();
+    let present = cx.broker.topic(vhost, name).ok_or_else(Refusal::unknown_topic)?.partition_count();
     let refuse = |text| Err(Refusal::new(ErrorCode::InvalidPartitions, text));
     let wanted = match u32::try_from(wanted) {
         Ok(wanted) if wanted == present => return refuse(format!("Topic already has {present} partition(s).")),
