@@ -1,6 +1,5 @@
 """Fixtures of the suite in which clients of different protocols meet at one broker."""
 
-import os
 import uuid
 
 import pika
@@ -8,46 +7,16 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from harness.broker import OwnBroker, free_port
-from harness.report import attach_broker_log
+from support.fixtures import *  # noqa: F401,F403: pytest finds fixtures and hooks by their names here
 
 #: Seconds an expected event may take before a test fails.
 DEADLINE = 15.0
 
 
-class CrossBroker(OwnBroker):
-    """A broker of our own with both doors open."""
-
-    def __init__(self, binary, home):
-        super().__init__(binary, home)
-        self.amqp_port = free_port()
-
-    def command(self):
-        arguments = super().command()
-        arguments[arguments.index("off")] = f"127.0.0.1:{self.amqp_port}"
-        return arguments
-
-
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory):
-    """The broker that most tests share."""
-    running = CrossBroker(os.environ["NARUMQ_BIN"], tmp_path_factory.mktemp("broker")).start()
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-def broker(shared):
-    """The broker of this test."""
-    return shared
-
-
-@pytest.fixture
-def own_broker(tmp_path):
-    """A broker of this test alone, which it may kill and start again."""
-    running = CrossBroker(os.environ["NARUMQ_BIN"], tmp_path).start()
-    yield running
-    running.kill()
+def doors():
+    """What brokers open here: both doors."""
+    return {"amqp": 0, "kafka": 0}
 
 
 class Sides:
@@ -147,11 +116,3 @@ def own_sides(own_broker):
     both = Sides(own_broker)
     yield both
     both.close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Adds what the broker printed to the report of a failed test."""
-    report = yield
-    attach_broker_log(item, report)
-    return report

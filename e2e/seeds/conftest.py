@@ -1,72 +1,33 @@
-"""A broker on localhost:5672, in a network namespace of its own where the machine allows one."""
+"""The articles' programs, and brokers where they dial."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 
 import pika
 import pytest
 
-from kafka_broker import KafkaSeeded
+from seeded import Seeded
 
-from harness import broker as brokers
-from harness.namespace import Namespace, Relay, Unavailable, who_listens
-from harness.report import attach_broker_log
-from harness.scripts import Scripts
-
-#: Where the articles' programs dial.
-PORT = 5672
+from harness.foreign import ForeignBroker as AmqpBroker
+from support.broker import ForeignBroker
+from support.report import pytest_runtest_makereport  # noqa: F401: pytest finds the hook by its name here
+from support.scripts import Scripts
 
 
-class Seeded:
-    """The broker on port 5672, as the programs see it, and the way to it for the test itself."""
-
-    def __init__(self, home):
-        try:
-            self.namespace = Namespace()
-        except Unavailable as reason:
-            self.namespace = None
-            if brokers.listens(PORT):
-                pytest.fail(f"no network namespace ({reason}), and port {PORT} is held by {who_listens(PORT)}")
-        self.prefix = self.namespace.prefix if self.namespace else []
-        binary = os.environ.get("NARUMQ_BIN")
-        self.relay = None
-        if binary:
-            dial = self.namespace.dial if self.namespace else None
-            self.broker = brokers.OwnBroker(binary, home, amqp_port=PORT, prefix=self.prefix, dial=dial).start()
-            if self.namespace:
-                outside = socket.create_server(("127.0.0.1", 0))
-                self.relay = Relay(outside, lambda: self.namespace.dial(PORT))
-            self.port = self.relay.port if self.relay else PORT
-        else:
-            self.broker = brokers.from_environment(home)
-            inside = self.namespace.listen(PORT) if self.namespace else socket.create_server(("127.0.0.1", PORT))
-            self.port = self.broker.amqp_port
-            self.relay = Relay(inside, lambda: socket.create_connection(("127.0.0.1", self.port), timeout=10))
+class AmqpSeeded(Seeded):
+    """With a way to ask the broker."""
 
     def channel(self):
         """A channel for the test's own questions."""
-        url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F?heartbeat=0"
-        return pika.BlockingConnection(pika.URLParameters(url)).channel()
-
-    def log(self) -> str:
-        """What the broker printed."""
-        return self.broker.log()
-
-    def close(self):
-        """Ends the broker and its network."""
-        self.broker.kill()
-        if self.relay:
-            self.relay.close()
-        if self.namespace:
-            self.namespace.close()
+        parameters = pika.ConnectionParameters(*self.outside, heartbeat=0)
+        return pika.BlockingConnection(parameters).channel()
 
 
 @pytest.fixture(scope="session")
 def seed_broker(tmp_path_factory):
     """The broker the articles' programs find on localhost:5672."""
-    seeded = Seeded(tmp_path_factory.mktemp("seeds"))
+    seeded = AmqpSeeded(tmp_path_factory.mktemp("seeds"), "amqp", 5672, AmqpBroker)
     yield seeded
     seeded.close()
 
@@ -102,9 +63,10 @@ def old_pika():
 @pytest.fixture(scope="session")
 def kafka_seed_broker(tmp_path_factory):
     """The broker the articles' programs find on localhost:9092."""
-    if not os.environ.get("NARUMQ_BIN") and not os.environ.get("NARUMQ_E2E_KAFKA"):
+    foreign = os.environ.get("NARUMQ_E2E_KAFKA")
+    if not os.environ.get("NARUMQ_BIN") and not foreign:
         pytest.skip("needs NARUMQ_BIN or NARUMQ_E2E_KAFKA: a broker that Kafka's clients can talk to")
-    seeded = KafkaSeeded(tmp_path_factory.mktemp("kafka-seeds"))
+    seeded = Seeded(tmp_path_factory.mktemp("kafka-seeds"), "kafka", 9092, lambda: ForeignBroker(foreign))
     yield seeded
     seeded.close()
 
@@ -121,11 +83,3 @@ def kafka_seed(request, kafka_seed_broker):
     yield lambda file: scripts.start(file, python=python)
     scripts.end()
     scripts.run("kafka_sweep.py", python=python)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Adds what the broker printed to the report of a failed test."""
-    report = yield
-    attach_broker_log(item, report)
-    return report

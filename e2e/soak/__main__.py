@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "amqp" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support" / "python"))
 
-from harness.broker import OwnBroker  # noqa: E402
+from support.broker import OwnBroker  # noqa: E402
 
 from soak.killer import MODES  # noqa: E402
 from soak.run import Plan, soak  # noqa: E402
@@ -66,7 +66,7 @@ def main() -> int:
                 given.transactional, given.consumers, given.rate, given.window,
                 given.cuts)
     progress = Progress()
-    report = soak(plan, OwnBroker(binary, home), progress)
+    report = soak(plan, OwnBroker(binary, home, {"amqp": 0}), progress)
     progress.end()
     print(report.text())
     if not report.violations and not given.home:

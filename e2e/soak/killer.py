@@ -5,9 +5,8 @@ import signal
 import threading
 import time
 
-from harness.broker import STOP_WITHIN, BrokerFailure
-
 from soak.history import HASTY, KILL, TERM, Writer, microseconds
+from support.broker import BrokerFailure
 
 #: Of a hundred kills so many are followed by another one while the broker recovers.
 KILLED_AGAIN = 25
@@ -52,7 +51,7 @@ class Killer:
         if way in (KILL, HASTY):
             self.broker.kill()
         else:
-            code = self.broker.terminate(within=STOP_WITHIN)
+            code = self.broker.terminate()
             if code != 0:
                 raise BrokerFailure(f"the broker ended with {code} after SIGTERM\n{self.broker.log()[-4000:]}")
         # Only now, while no broker lives: clients compare the number before and after their handshake.

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pika
-from harness.broker import BrokerFailure
 
 from soak.checker import Violation, judge, tally
 from soak.client import ANSWERED, DELIVERED, PATIENCE, PUBLISHED, REDELIVERED, Shared
@@ -16,6 +15,7 @@ from soak.history import TERM, History
 from soak.killer import Killer
 from soak.producer import ConfirmProducer, TransactionProducer
 from soak.topology import declare
+from support.broker import BrokerFailure
 
 #: Clients may start slowly on a busy machine; the first kill waits for the first answers, but not longer than this.
 FIRST_ANSWER = 20.0

@@ -4,11 +4,11 @@ import os
 import shutil
 
 import pytest
-from harness.broker import OwnBroker
 
 from soak import killer
 from soak.checker import tally
 from soak.run import Plan, soak
+from support.broker import OwnBroker
 
 pytestmark = [pytest.mark.narumq_only, pytest.mark.timeout(180)]
 
@@ -25,7 +25,7 @@ def binary():
 @pytest.mark.parametrize(("mode", "seed", "cuts"), [("kill", 11, 0), ("kill", 12, 0.5), ("term", 13, 0), ("mixed", 14, 0)])
 def test_every_promise_is_kept(binary, mode, seed, cuts, tmp_path):
     """What was confirmed is there, once, in order and marked as it should be, whenever the broker ended."""
-    broker = OwnBroker(binary, tmp_path / "broker")
+    broker = OwnBroker(binary, tmp_path / "broker", {"amqp": 0})
     report = soak(Plan(tmp_path / "soak", seed, seconds=6, mode=mode, pause=(0.3, 1.5), cuts=cuts), broker)
     assert not report.violations, f"{report.text()}\n{broker.log()[-4000:]}"
     assert report.stops >= 3
@@ -52,7 +52,7 @@ class ForgetfulBroker(OwnBroker):
 def test_a_disk_that_forgets_is_noticed(binary, tmp_path, monkeypatch):
     """The soak can fail: with a run's work undone, confirmed messages are lost and settled ones come back."""
     monkeypatch.setattr(killer, "KILLED_AGAIN", 0)  # so that each run has work to undo
-    broker = ForgetfulBroker(binary, tmp_path / "broker")
+    broker = ForgetfulBroker(binary, tmp_path / "broker", {"amqp": 0})
     report = soak(Plan(tmp_path / "soak", 15, seconds=3, mode="kill", pause=(1, 1.4)), broker)
     counts = tally(report.violations)
     assert counts["lost"] and counts["resurrected"], report.text()

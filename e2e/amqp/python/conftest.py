@@ -1,43 +1,29 @@
-"""Fixtures of the AMQP suite: one broker for all tests, fresh names and clients for each."""
+"""Fixtures of the AMQP suite: fresh names and clients for each test."""
 
-import os
 import uuid
 from urllib.parse import urlsplit
 
 import pika
 import pytest
 
-pytest.register_assert_rewrite("harness.refusal", "harness.raw", "harness.clients")
+pytest.register_assert_rewrite("harness.refusal", "harness.raw", "support.scripts")
 
-from harness import broker as brokers
+from harness.foreign import ForeignBroker
 from harness.management import Management
 from harness.raw import RawConnection
-from harness.report import attach_broker_log
+from support.fixtures import *  # noqa: F401,F403: pytest finds fixtures and hooks by their names here
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    """The broker that most tests share."""
-    running = brokers.from_environment(tmp_path_factory.mktemp("broker"))
-    yield running
-    running.kill()
+def doors():
+    """What brokers of our own open."""
+    return {"amqp": 0}
 
 
 @pytest.fixture(scope="session")
-def kind(broker):
-    """`narumq` or `rabbitmq310`: which set of expected answers holds."""
-    return broker.kind
-
-
-@pytest.fixture
-def own_broker(tmp_path):
-    """A broker of this test alone, which it may stop, kill and start again."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if not binary:
-        pytest.skip("needs NARUMQ_BIN: the broker must be ours to stop and start")
-    running = brokers.OwnBroker(binary, tmp_path).start()
-    yield running
-    running.kill()
+def foreign_broker():
+    """The broker that runs already."""
+    return ForeignBroker()
 
 
 @pytest.fixture
@@ -114,11 +100,3 @@ def raw(address):
     with RawConnection(address) as connection:
         connection.open_channel(1)
         yield connection
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Adds what the broker printed to the report of a failed test."""
-    report = yield
-    attach_broker_log(item, report)
-    return report

@@ -4,9 +4,9 @@ import urllib.request
 
 import pytest
 
-from harness.broker import NARUMQ
 from harness.clients import wait_until
 from harness.raw import HEARTBEAT
+from support.broker import NARUMQ
 
 
 @pytest.fixture

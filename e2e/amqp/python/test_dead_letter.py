@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from harness.broker import NARUMQ
 from harness.clients import bodies, drain, get, publish, ready, store, wait_ready
+from support.broker import NARUMQ
 
 
 class Dead:

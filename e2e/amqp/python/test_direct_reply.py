@@ -8,8 +8,8 @@ import urllib.request
 import pika
 import pytest
 
-from harness.broker import NARUMQ
 from harness.clients import Inbox, get, publish
+from support.broker import NARUMQ
 
 PSEUDO = "amq.rabbitmq.reply-to"
 

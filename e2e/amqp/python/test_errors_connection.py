@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pika
 import pytest
 
-from harness.broker import NARUMQ
 from harness.clients import wait_until
 from harness.refusal import CHANNEL, Case, check, table
+from support.broker import NARUMQ
 
 
 def login(connect, broker, user, password, vhost="/"):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.broker import NARUMQ
 from harness.clients import Inbox, bodies, drain, get, publish, ready, store, wait_ready
+from support.broker import NARUMQ
 
 
 def declared(channel, name, **arguments):

@@ -4,9 +4,9 @@ import struct
 
 import pytest
 
-from harness.broker import NARUMQ
 from harness.raw import (BODY, HEARTBEAT, PROTOCOL_HEADER, RawConnection, RawSocket, Table, long_string, parse_close,
                          short_string)
+from support.broker import NARUMQ
 
 
 def test_body_in_odd_pieces(raw, name):

@@ -4,8 +4,8 @@ import struct
 
 import pytest
 
-from harness.broker import NARUMQ
 from harness.raw import BODY, HEARTBEAT, METHOD, PROTOCOL_HEADER, RawConnection, RawSocket, method_payload, short_string
+from support.broker import NARUMQ
 
 FRAME_ERROR, SYNTAX_ERROR, COMMAND_INVALID, CHANNEL_ERROR, UNEXPECTED_FRAME, NOT_IMPLEMENTED = 501, 502, 503, 504, 505, 540
 

@@ -247,7 +247,7 @@ def test_clean_stop_tells_the_clients(own_broker, dial):
     connections = [dial() for _ in range(3)]
     for connection in connections:
         connection.channel()
-    assert own_broker.terminate(within=10) == 0
+    assert own_broker.terminate() == 0
     for connection in connections:
         with pytest.raises(pika.exceptions.ConnectionClosedByBroker) as caught:
             wait_until(lambda: not connection.is_open, connection)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.clients import ready, wait_until
-from harness.scripts import Scripts
+from support.scripts import Scripts
 
 
 @pytest.fixture

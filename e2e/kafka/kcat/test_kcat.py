@@ -10,7 +10,7 @@ import pytest
 
 from harness.records import HOUR_AGO
 from harness.requests import Connection, Wanted
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
 
@@ -191,7 +191,7 @@ def test_where_a_group_without_offsets_begins(kcat, topic, name):
 
 def test_all_is_kept_over_a_kill(own_broker):
     """What was produced and what a group committed. (A kcat that runs meanwhile ends: it can reach no broker.)"""
-    with Connection((own_broker.host, own_broker.port)) as connection:
+    with Connection(own_broker.kafka_address) as connection:
         assert connection.create_topic("log", 1) == 0
         connection.await_leaders("log", 1)
     kcat, lines = runs(own_broker), [str(number) for number in range(600)]

@@ -8,7 +8,7 @@ from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, 
 
 from harness.confluent import Member, at, share
 from harness.records import HOUR_AGO
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_offsets_are_listed(admin, topic, raw):
 
 def test_the_cluster_is_told(admin, broker):
     told = admin.describe_cluster().result(10)
-    assert [(node.host, node.port) for node in told.nodes] == [(broker.host, broker.port)]
+    assert [(node.host, node.port) for node in told.nodes] == [broker.kafka_address]
     assert told.controller is not None and told.cluster_id
 
 

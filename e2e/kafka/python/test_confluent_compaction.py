@@ -1,24 +1,8 @@
 """librdkafka reads a compacted topic: over what has gone, over batches that are empty, and never twice."""
 
-import os
-
-import pytest
-
-from harness import broker as brokers
 from harness.confluent import at, consumer_of, producer_of
 from harness.requests import Connection
-from harness.waiting import wait_until
-
-
-@pytest.fixture
-def compacting(tmp_path):
-    """A broker that looks for what to compact all the time."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if not binary:
-        pytest.skip("needs NARUMQ_BIN: how often a broker looks is its own setting")
-    running = brokers.OwnBroker(binary, tmp_path, arguments=["--compaction-interval", "50"]).start()
-    yield running
-    running.kill()
+from support.waiting import wait_until
 
 
 def offsets_of(bootstrap: str, topic: str, offset: int) -> list:
@@ -37,12 +21,12 @@ def offsets_of(bootstrap: str, topic: str, offset: int) -> list:
     return found
 
 
-def test_an_idempotent_producers_batches_are_compacted_and_read(compacting):
-    with Connection((compacting.host, compacting.port)) as connection:
+def test_an_idempotent_producers_batches_are_compacted_and_read(compacting_broker):
+    with Connection(compacting_broker.kafka_address) as connection:
         assert connection.create_topic("table", 1, configs={
             "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.001"}) == 0
         connection.await_leaders("table", 1)
-    producer = producer_of(compacting.bootstrap, enable_idempotence=True, linger_ms=5, batch_num_messages=10)
+    producer = producer_of(compacting_broker.bootstrap, enable_idempotence=True, linger_ms=5, batch_num_messages=10)
     for number in range(1_000):
         producer.produce("table", key=f"key {number % 7}", value=f"{number}")
     assert producer.flush(20) == 0
@@ -50,10 +34,10 @@ def test_an_idempotent_producers_batches_are_compacted_and_read(compacting):
     def look():
         producer.produce("table", key="end", value="of a segment")
         assert producer.flush(20) == 0
-        found = offsets_of(compacting.bootstrap, "table", 0)
+        found = offsets_of(compacting_broker.bootstrap, "table", 0)
         return found if [offset for offset in found if offset < 1_000] == list(range(993, 1_000)) else None
 
     left = wait_until(look, within=60, what="a compacted topic")
     assert left == sorted(set(left))
     for offset in (1, 500, 992, 993, 996):
-        assert offsets_of(compacting.bootstrap, "table", offset)[0] == max(offset, 993)
+        assert offsets_of(compacting_broker.bootstrap, "table", offset)[0] == max(offset, 993)

@@ -7,7 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaExcep
 
 from harness.confluent import at, consumer_of, producer_of, send, take
 from harness.records import HOUR_AGO as BASE
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 
@@ -170,5 +170,5 @@ def test_a_pattern_finds_its_topics(consumer, log, name):
 def test_metadata_is_told(consumer, log, broker):
     told = consumer().list_topics(log, timeout=10)
     assert sorted(told.topics[log].partitions) == [0, 1]
-    assert [(one.host, one.port) for one in told.brokers.values()] == [(broker.host, broker.port)]
+    assert [(one.host, one.port) for one in told.brokers.values()] == [broker.kafka_address]
     assert told.controller_id in told.brokers and told.cluster_id

@@ -3,8 +3,7 @@
 import pytest
 
 from harness.confluent import Member, producer_of, send, share
-from harness.script import Script
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -50,15 +49,13 @@ def test_a_cooperative_rebalance_keeps_what_stays(join, topic, name):
     assert second.revoked == [] and first.lost == []
 
 
-def test_a_killed_member_is_replaced(join, topic, name, broker):
+def test_a_killed_member_is_replaced(join, topic, name, broker, program):
     log, group = topic(2), name("group")
-    victim = Script("confluent_member.py", broker.bootstrap, log, group)
-    try:
-        victim.wait_for(lambda lines: "has 0 1" in lines)
-        heir = join(log, group)
-        wait_until(lambda: len(heir.has) == 1, what="the second member to have one")
-    finally:
-        victim.kill()
+    victim = program("confluent_member.py", broker.bootstrap, log, group)
+    victim.wait_for(lambda lines: "has 0 1" in lines)
+    heir = join(log, group)
+    wait_until(lambda: len(heir.has) == 1, what="the second member to have one")
+    victim.kill()
     share([heir], log, 2)
 
 

@@ -6,8 +6,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from harness.broker import free_port
 from harness.confluent import producer_of, send
+from support.broker import free_port
 
 
 def admin_of(bootstrap: str) -> AdminClient:
@@ -40,7 +40,7 @@ def made(bootstrap: str, name: str, **how):
 
 def test_clients_are_sent_to_the_address_that_they_dialled(broker_with):
     broker = broker_with("--kafka=127.0.0.2:" + str(port := free_port()))
-    assert nodes(broker.bootstrap) == [("127.0.0.1", broker.port)]
+    assert nodes(broker.bootstrap) == [broker.kafka_address]
     second = f"127.0.0.2:{port}"
     assert nodes(second) == [("127.0.0.2", port)]
     assert len(send(producer_of(second), "dialled", [b"a"])) == 1

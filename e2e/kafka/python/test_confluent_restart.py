@@ -4,12 +4,12 @@ import pytest
 
 from harness.confluent import Member, at, consumer_of, producer_of, send, share, take
 from harness.requests import Connection
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 def made(broker, name: str, partitions: int) -> str:
     """Makes a topic."""
-    with Connection((broker.host, broker.port)) as connection:
+    with Connection(broker.kafka_address) as connection:
         assert connection.create_topic(name, partitions) == 0
         connection.await_leaders(name, partitions)
     return name

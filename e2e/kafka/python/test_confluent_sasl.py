@@ -5,7 +5,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from harness.confluent import consumer_of, dotted, producer_of, send, take
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 

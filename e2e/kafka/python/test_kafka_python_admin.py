@@ -8,7 +8,7 @@ from kafka.errors import (InvalidConfigurationError, InvalidPartitionsError, Inv
 
 from harness.kafka_python import MODERN, Admin, committed_at
 from harness.records import HOUR_AGO
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 modern = pytest.mark.skipif(not MODERN, reason="kafka-python 2.0.2 cannot ask for it")
 
@@ -100,7 +100,7 @@ def test_partitions_are_added(admin, topic):
 def test_the_cluster_is_told(admin, broker):
     told = admin.client.describe_cluster()
     assert told["cluster_id"]
-    assert [(one["host"], one["port"]) for one in told["brokers"]] == [(broker.host, broker.port)]
+    assert [(one["host"], one["port"]) for one in told["brokers"]] == [broker.kafka_address]
     assert told["controller_id"] == told["brokers"][0].get("broker_id", told["brokers"][0].get("node_id"))
 
 

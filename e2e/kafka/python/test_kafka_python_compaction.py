@@ -1,28 +1,14 @@
 """kafka-python with compacted topics: only the last value of each key is left, at its offset."""
 
-import os
-
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from harness import broker as brokers
 from harness.kafka_python import Admin, producer_of
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 KEYS = 40
 #: Seconds until all that can be compacted is, on a busy machine.
 COMPACTED_WITHIN = 60.0
-
-
-@pytest.fixture
-def compacting(tmp_path):
-    """A broker that looks for what to compact all the time."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if not binary:
-        pytest.skip("needs NARUMQ_BIN: how often a broker looks is its own setting")
-    running = brokers.OwnBroker(binary, tmp_path, arguments=["--compaction-interval", "50"]).start()
-    yield running
-    running.kill()
 
 
 def records_of(bootstrap: str, topic: str) -> list:
@@ -61,9 +47,9 @@ def settled(producer, bootstrap: str, topic: str, is_so, what: str) -> list:
 
 
 @pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
-def test_the_last_value_of_each_key_is_left(compacting, codec):
-    made(compacting.bootstrap, "table")
-    producer = producer_of(compacting.bootstrap, compression_type=codec, linger_ms=20)
+def test_the_last_value_of_each_key_is_left(compacting_broker, codec):
+    made(compacting_broker.bootstrap, "table")
+    producer = producer_of(compacting_broker.bootstrap, compression_type=codec, linger_ms=20)
     last = {}
     for number in range(1_000):
         key = b"key %d" % (number % KEYS)
@@ -74,12 +60,12 @@ def test_the_last_value_of_each_key_is_left(compacting, codec):
     def only_last(records):
         return [record.offset for record in records] == sorted(offsets)
 
-    left = settled(producer, compacting.bootstrap, "table", only_last, "a compacted topic")
+    left = settled(producer, compacting_broker.bootstrap, "table", only_last, "a compacted topic")
     assert {record.offset: record.key for record in left} == offsets
     assert {record.key: record.value for record in left} == {
         b"key %d" % (number % KEYS): b"%d" % number * 20 for number in range(1_000 - KEYS, 1_000)}
 
-    consumer = KafkaConsumer(bootstrap_servers=compacting.bootstrap)
+    consumer = KafkaConsumer(bootstrap_servers=compacting_broker.bootstrap)
     where = TopicPartition("table", 0)
     consumer.assign([where])
     assert consumer.beginning_offsets([where])[where] == 0
@@ -91,22 +77,22 @@ def test_the_last_value_of_each_key_is_left(compacting, codec):
         assert got[0].offset == min(offsets), "the next record that is there"
     consumer.close()
 
-    compacting.crash_and_restart()
-    again = [record for record in records_of(compacting.bootstrap, "table") if record.key != b"end"]
+    compacting_broker.crash_and_restart()
+    again = [record for record in records_of(compacting_broker.bootstrap, "table") if record.key != b"end"]
     assert [(r.offset, r.key, r.value, r.timestamp) for r in again] == [
         (r.offset, r.key, r.value, r.timestamp) for r in left]
     producer.close(timeout=5)
 
 
-def test_what_is_deleted_goes_and_the_tombstone_after_it(compacting):
-    made(compacting.bootstrap, "table", **{"delete.retention.ms": "1500"})
-    producer = producer_of(compacting.bootstrap)
+def test_what_is_deleted_goes_and_the_tombstone_after_it(compacting_broker):
+    made(compacting_broker.bootstrap, "table", **{"delete.retention.ms": "1500"})
+    producer = producer_of(compacting_broker.bootstrap)
     producer.send("table", key=b"a", value=b"1").get(20)
     kept = producer.send("table", key=b"b", value=b"1").get(20).offset
     deleted = producer.send("table", key=b"a", value=None).get(20).offset
-    left = settled(producer, compacting.bootstrap, "table",
+    left = settled(producer, compacting_broker.bootstrap, "table",
                    lambda records: [record.offset for record in records] in ([kept, deleted], [kept]), "the value goes")
     assert all(record.value is None for record in left if record.key == b"a")
-    settled(producer, compacting.bootstrap, "table",
+    settled(producer, compacting_broker.bootstrap, "table",
             lambda records: [record.offset for record in records] == [kept], "the tombstone goes")
     producer.close(timeout=5)

@@ -6,7 +6,7 @@ from kafka.errors import OffsetOutOfRangeError
 
 from harness.kafka_python import MODERN, committed_at, producer_of, take
 from harness.records import HOUR_AGO as BASE
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 

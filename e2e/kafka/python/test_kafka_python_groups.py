@@ -4,8 +4,7 @@ import pytest
 from kafka import TopicPartition
 
 from harness.kafka_python import MODERN, Admin, Member, assignors, producer_of, share
-from harness.script import Script
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -74,17 +73,15 @@ def test_more_members_than_partitions(join, topic, name):
     wait_until(lambda: sorted(len(one.has) for one in members) == [0, 1], what="one member to have it")
 
 
-def test_a_killed_member_is_replaced(join, topic, name, broker):
+def test_a_killed_member_is_replaced(join, topic, name, broker, program):
     """It cannot say goodbye: its session runs out after six seconds."""
     log, group = topic(2), name("group")
-    victim = Script("kafka_python_member.py", broker.bootstrap, log, group)
-    try:
-        victim.wait_for(lambda lines: "has 0 1" in lines)
-        heir = join(log, group)
-        victim.wait_for(lambda lines: lines[-1] in ("has 0", "has 1"))
-        wait_until(lambda: len(heir.has) == 1, what="the second member to have one")
-    finally:
-        victim.kill()
+    victim = program("kafka_python_member.py", broker.bootstrap, log, group)
+    victim.wait_for(lambda lines: "has 0 1" in lines)
+    heir = join(log, group)
+    victim.wait_for(lambda lines: lines[-1] in ("has 0", "has 1"))
+    wait_until(lambda: len(heir.has) == 1, what="the second member to have one")
+    victim.kill()
     share([heir], log, 2)
 
 

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from harness import raw as keys
-from harness.broker import NARUMQ
 from harness import records
 from harness.requests import Connection, Wanted, fetch_body, produce_body, read_fetched, read_produced
 from harness.wire import Writer
+from support.broker import NARUMQ
 
 
 def ends(connection) -> bool:

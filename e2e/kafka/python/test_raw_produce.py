@@ -7,7 +7,7 @@ import pytest
 
 from harness import raw as keys
 from harness import records
-from harness.broker import KAFKA41
+from harness.foreign import KAFKA41
 from harness.records import Batch, batch, record
 from harness.requests import Wanted, produce_body, read_produced
 

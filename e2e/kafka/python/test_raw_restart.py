@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from harness import raw as keys
-from harness.broker import KAFKA41
+from harness.foreign import KAFKA41
 from harness.groups import Member
 from harness.records import HOUR_AGO, batch
 from harness.requests import Connection, Wanted, produce_body, read_produced
-from harness.waiting import wait_until
+from support.waiting import wait_until
 
 NO_SUCH_SESSION, ILLEGAL_GENERATION, OUT_OF_ORDER = 70, 22, 45
 END = pytest.mark.parametrize("end", ["restart", "crash_and_restart"])
@@ -21,7 +21,7 @@ def connect(own_broker):
     opened = []
 
     def open_connection() -> Connection:
-        opened.append(Connection((own_broker.host, own_broker.port)))
+        opened.append(Connection(own_broker.kafka_address))
         return opened[-1]
 
     yield open_connection
@@ -35,7 +35,7 @@ def member(own_broker):
     opened = []
 
     def make(group: str, ident: str = "", generation: int = -1) -> Member:
-        opened.append(Member((own_broker.host, own_broker.port), group))
+        opened.append(Member(own_broker.kafka_address, group))
         assert opened[-1].find() == 0
         opened[-1].id, opened[-1].generation = ident, generation
         return opened[-1]

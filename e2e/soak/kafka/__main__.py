@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "kafka" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support" / "python"))
 
-from harness.broker import OwnBroker  # noqa: E402
+from support.broker import OwnBroker  # noqa: E402
 
 from soak.kafka.run import Plan, soak  # noqa: E402
 from soak.killer import MODES  # noqa: E402
@@ -43,7 +43,7 @@ def main() -> int:
     home = given.home or Path(tempfile.mkdtemp(prefix="narumq-soak-kafka-"))
     plan = Plan(home, given.seed, given.minutes * 60, given.mode, tuple(given.pause), given.idempotent, given.plain,
                 given.consumers, given.rate, given.window, given.leaves)
-    report = soak(plan, OwnBroker(binary, home))
+    report = soak(plan, OwnBroker(binary, home, {"kafka": 0}))
     print(report.text())
     if not report.violations and not given.home:
         shutil.rmtree(home)

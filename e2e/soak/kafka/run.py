@@ -7,7 +7,6 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
-from harness.broker import BrokerFailure
 
 from soak.history import TERM
 from soak.kafka.checker import Violation, judge, tally
@@ -17,6 +16,7 @@ from soak.kafka.drain import Drain
 from soak.kafka.history import History
 from soak.kafka.producer import Producer
 from soak.killer import Killer
+from support.broker import BrokerFailure
 
 #: Clients may start slowly on a busy machine; the first kill waits for the first answers, but not longer than this.
 FIRST_ANSWER = 20.0

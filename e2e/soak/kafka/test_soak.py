@@ -4,11 +4,11 @@ import os
 import shutil
 
 import pytest
-from harness.broker import OwnBroker
 
 from soak import killer
 from soak.kafka.checker import tally
 from soak.kafka.run import Plan, soak
+from support.broker import OwnBroker
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def binary():
 @pytest.mark.parametrize(("mode", "seed", "leaves"), [("kill", 21, 0), ("kill", 22, 0.3), ("mixed", 23, 0.1)])
 def test_every_promise_is_kept(binary, mode, seed, leaves, tmp_path):
     """What was acknowledged is there, once, where it was said to be; the group is where it said it was."""
-    broker = OwnBroker(binary, tmp_path / "broker")
+    broker = OwnBroker(binary, tmp_path / "broker", {"kafka": 0})
     report = soak(Plan(tmp_path / "soak", seed, seconds=6, mode=mode, pause=(0.3, 1.5), leaves=leaves), broker)
     assert not report.violations, f"{report.text()}\n{broker.log()[-4000:]}"
     assert report.stops >= 3
@@ -50,7 +50,7 @@ class ForgetfulBroker(OwnBroker):
 def test_a_disk_that_forgets_is_noticed(binary, tmp_path, monkeypatch):
     """The soak can fail: with a run's work undone, acknowledged records and commits are gone, and offsets given again."""
     monkeypatch.setattr(killer, "KILLED_AGAIN", 0)  # so that each run has work to undo
-    broker = ForgetfulBroker(binary, tmp_path / "broker")
+    broker = ForgetfulBroker(binary, tmp_path / "broker", {"kafka": 0})
     report = soak(Plan(tmp_path / "soak", 24, seconds=3, mode="kill", pause=(1, 1.4)), broker)
     counts = tally(report.violations)
     assert counts["lost"] and counts["shared"] and counts["vanished"], report.text()

@@ -1,10 +1,11 @@
 """Small helpers around pika: waiting for events, taking deliveries, draining a queue."""
 
 import socket
-import time
 from dataclasses import dataclass
 
 import pika
+
+from support import waiting
 
 #: Seconds an expected event may take before the test fails.
 DEADLINE = 10.0
@@ -30,18 +31,12 @@ class Delivery:
 
 def wait_until(condition, *connections, within: float = DEADLINE, what: str = "the expected event"):
     """Serves the connections until `condition()` is true; returns its value."""
-    deadline = time.monotonic() + within
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not come within {within} s (last value {value!r})")
+    def serve():
         for connection in connections:
             if connection.is_open:
                 connection.process_data_events(time_limit=0.01)
-        if not connections:
-            time.sleep(0.01)
+
+    return waiting.wait_until(condition, within, what, serve if connections else None)
 
 
 class Inbox:

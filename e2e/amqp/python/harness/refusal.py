@@ -11,7 +11,8 @@ from typing import Callable
 import pika
 import pytest
 
-from harness.broker import NARUMQ, RABBITMQ310
+from harness.foreign import RABBITMQ310
+from support.broker import NARUMQ
 
 CHANNEL, CONNECTION = "channel", "connection"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pika
 
-from .broker import OwnBroker
+from support.broker import OwnBroker
+
 from .clients import wait_until
 
 MIB = 1 << 20
@@ -24,7 +25,7 @@ class Shortage:
     reason: str
 
     def __init__(self, binary: str, home: Path):
-        self.broker = OwnBroker(binary, home, arguments=self._limit(home)).start()
+        self.broker = OwnBroker(binary, home, {"amqp": 0}, arguments=self._limit(home)).start()
         self._control = pika.BlockingConnection(pika.URLParameters(self.broker.url + "?heartbeat=0"))
         self._stock = self._control.channel().queue_declare("stock", durable=True).method.queue
 

@@ -4,7 +4,7 @@ import threading
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from harness.waiting import DEADLINE, wait_until
+from support.waiting import DEADLINE, wait_until
 
 
 def producer_of(bootstrap: str, **settings) -> Producer:

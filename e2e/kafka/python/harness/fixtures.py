@@ -1,64 +1,49 @@
-"""Fixtures of the Kafka suites: one broker for all tests, fresh names and clients for each."""
+"""Fixtures of the Kafka suites: brokers told how to run, fresh names and clients for each test."""
 
-import os
+import functools
 import uuid
+from pathlib import Path
 
 import pytest
 
-from harness import broker as brokers
+from harness.foreign import ForeignBroker
 from harness.groups import Member
-from harness.report import attach_broker_log
 from harness.requests import Connection
+from support.broker import NARUMQ
+from support.fixtures import *  # noqa: F401,F403: pytest finds fixtures and hooks by their names here
+from support.scripts import Scripts
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    """The broker that most tests share."""
-    running = brokers.from_environment(tmp_path_factory.mktemp("broker"))
-    yield running
-    running.kill()
+def doors():
+    """What brokers of our own open."""
+    return {"kafka": 0}
 
 
 @pytest.fixture(scope="session")
-def kind(broker):
-    """`narumq` or `kafka41`: which set of expected answers holds."""
-    return broker.kind
+def foreign_broker():
+    """The broker that runs already."""
+    return ForeignBroker()
 
 
 @pytest.fixture
 def differs(kind):
     """Chooses between our answer and Apache Kafka's where we part on purpose."""
-    return lambda narumq, kafka41: narumq if kind == brokers.NARUMQ else kafka41
+    return lambda narumq, kafka41: narumq if kind == NARUMQ else kafka41
 
 
 @pytest.fixture
-def own_broker(tmp_path):
-    """A broker of this test alone, which it may stop, kill and start again."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if not binary:
-        pytest.skip("needs NARUMQ_BIN: the broker must be ours to stop and start")
-    running = brokers.OwnBroker(binary, tmp_path).start()
+def compacting_broker(broker_started):
+    """A broker of this test alone that looks for what to compact all the time."""
+    running = broker_started("--compaction-interval", "50")
     yield running
     running.kill()
 
 
 @pytest.fixture(scope="session")
-def broker_with(tmp_path_factory):
+def broker_with(broker_started):
     """Brokers with further arguments, one for each set of them."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if not binary:
-        pytest.skip("needs NARUMQ_BIN: the broker must be told how to run")
-    running = {}
-
-    def get(*arguments):
-        if arguments not in running:
-            home = tmp_path_factory.mktemp("broker")
-            running[arguments] = brokers.OwnBroker(binary, home, arguments=arguments).start()
-        return running[arguments]
-
-    yield get
-    for one in running.values():
-        one.kill()
+    return functools.cache(broker_started)
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +55,7 @@ def guarded(broker_with):
 @pytest.fixture
 def address(broker):
     """Host and port of the shared broker, for raw sockets."""
-    return broker.host, broker.port
+    return broker.kafka_address
 
 
 @pytest.fixture
@@ -123,9 +108,9 @@ def member(address, name):
         one.socket.close()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    """Adds what the broker printed to the report of a failed test."""
-    report = yield
-    attach_broker_log(item, report)
-    return report
+@pytest.fixture
+def program():
+    """Starts a program of `programs/`, which can be killed; what still runs at the end is."""
+    scripts = Scripts(Path(__file__).parent.parent / "programs")
+    yield scripts.start
+    scripts.end()

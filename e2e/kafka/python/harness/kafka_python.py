@@ -10,7 +10,7 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaConnectionError, NodeNotReadyError
 from kafka.structs import OffsetAndMetadata
 
-from harness.waiting import DEADLINE, wait_until
+from support.waiting import DEADLINE, wait_until
 
 #: Milliseconds that a poll lasts when nothing comes. Release 3 asks for metadata 100 ms after it subscribed; a poll that
 #: ends in the middle of the rejoin which that may cause loses its assignment for good (seen with 3.0.12).

@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass, field
 
 from harness import raw, records
-from harness.waiting import wait_until
 from harness.wire import NO_ID, Reader, Writer
+from support.waiting import wait_until
 
 DEADLINE_MS = 20_000
 

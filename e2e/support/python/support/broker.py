@@ -1,8 +1,8 @@
 """The broker under test: a `narumq` process of our own, or one that already runs elsewhere.
 
-`OwnBroker` starts the binary named by NARUMQ_BIN on free loopback ports with a fresh data directory, and can stop it,
-kill it and start it again in place. `ForeignBroker` only knows an address (NARUMQ_E2E_KAFKA); whoever started it owns
-it. Both answer the same questions, so a test need not know which one it has.
+`OwnBroker` starts a binary on free loopback ports with a fresh data directory, and can stop it, kill it and start it
+again in place. A `ForeignBroker` only knows an address; whoever started it owns it. Both answer the same questions, so a
+test need not know which one it has.
 """
 
 import http.client
@@ -15,12 +15,16 @@ import subprocess
 import time
 from pathlib import Path
 
-#: Seconds a broker may take until it answers 200 on /readyz.
-READY_WITHIN = 60.0
-#: Seconds a broker may take to end after SIGTERM.
-STOP_WITHIN = 20.0
-#: Names of the two sets of expected answers.
-NARUMQ, KAFKA41 = "narumq", "kafka41"
+#: Every door of `narumq serve`; those that nobody asks for are shut.
+DOORS = ("amqp", "kafka")
+#: The set of expected answers that is ours; each suite names that of the broker it compares with.
+NARUMQ = "narumq"
+#: Seconds a broker may take until it answers 200 on /readyz, and to end after SIGTERM.
+READY_WITHIN, STOP_WITHIN = 20.0, 10.0
+#: The same of another broker behind our command line.
+OTHERS_READY_WITHIN, OTHERS_STOP_WITHIN = 60.0, 20.0
+
+_given = set()
 
 
 class BrokerFailure(AssertionError):
@@ -28,72 +32,106 @@ class BrokerFailure(AssertionError):
 
 
 def free_port() -> int:
-    """A free TCP port of 127.0.0.1, below the range the kernel hands out for outgoing connections.
+    """A free TCP port of 127.0.0.1, below the range the kernel hands out for outgoing connections; never the same again.
 
     While the broker is down between kill and restart, no client socket of this machine can be given its port.
     """
     while True:
+        port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
-                return probe.getsockname()[1]
+                probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
+            return port
+
+
+def listens(port: int) -> bool:
+    """Whether someone accepts connections on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class OwnBroker:
     """A `narumq serve` process, its data directory and its log.
 
-    `prefix` is put before the command line (for instance `nsenter …`), and `dial` opens a socket to one of the
-    broker's ports, so that a broker inside a network namespace can be watched from outside. `arguments` are further
-    ones of `narumq serve`.
+    `doors` are those it opens, each with its port, 0 for a free one. `prefix` is put before the command line (for
+    instance `nsenter …`), and `dial` opens a socket to one of the broker's ports, so that a broker inside a network
+    namespace can be watched from outside. `arguments` are further ones of `narumq serve`.
     """
 
     restartable = True
 
-    def __init__(self, binary: str, home: Path, *, kafka_port=None, prefix=(), dial=None, arguments=()):
+    def __init__(self, binary: str, home: Path, doors: dict, *, prefix=(), dial=None, arguments=()):
         self.binary = os.path.abspath(binary)
         self.home = Path(home)
         self.kind = os.environ.get("NARUMQ_E2E_KIND") or NARUMQ
+        self.data_dir = self.home / "data"
         self.log_path = self.home / "narumq.log"
-        self.host, self.port = "127.0.0.1", kafka_port or free_port()
+        self.ports = {door: port or free_port() for door, port in doors.items()}
         self.http_port = free_port()
         self.prefix, self.arguments = list(prefix), list(arguments)
         self.dial = dial or (lambda port: socket.create_connection(("127.0.0.1", port), timeout=2))
         self.process = None
 
     @property
+    def url(self) -> str:
+        """The AMQP URL of the default virtual host."""
+        return f"amqp://guest:guest@127.0.0.1:{self.amqp_port}/%2F"
+
+    @property
+    def amqp_port(self) -> int:
+        """The port of the AMQP door."""
+        return self.ports["amqp"]
+
+    @property
+    def kafka_address(self) -> tuple:
+        """Host and port of the Kafka door."""
+        return "127.0.0.1", self.ports["kafka"]
+
+    @property
     def bootstrap(self) -> str:
-        """What clients call bootstrap.servers."""
-        return f"{self.host}:{self.port}"
+        """What Kafka's clients call bootstrap.servers."""
+        return "%s:%d" % self.kafka_address
+
+    @property
+    def management(self) -> str:
+        """The base URL of the management HTTP API."""
+        return f"http://127.0.0.1:{self.http_port}"
 
     def command(self) -> list:
         """The command line that starts the broker."""
+        doors = {door: f"127.0.0.1:{self.ports[door]}" if door in self.ports else "off" for door in DOORS}
         return [
             *self.prefix, self.binary, "serve",
-            "--data-dir", str(self.home / "data"),
-            "--amqp", "off",
-            "--kafka", f"127.0.0.1:{self.port}",
+            "--data-dir", str(self.data_dir),
+            *(word for door, address in doors.items() for word in (f"--{door}", address)),
             "--http", f"127.0.0.1:{self.http_port}",
             *shlex.split(os.environ.get("NARUMQ_E2E_ARGS", "")),
             *self.arguments,
         ]
 
-    def start(self, within: float = READY_WITHIN) -> "OwnBroker":
+    def start(self) -> "OwnBroker":
         """Starts the process and returns once /readyz answers 200."""
+        within = READY_WITHIN if self.kind == NARUMQ else OTHERS_READY_WITHIN
         if self.process is not None:
             raise BrokerFailure("the broker is already running")
-        (self.home / "data").mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
         with open(self.log_path, "ab") as log:
             log.write(f"--- {' '.join(self.command())}\n".encode())
             log.flush()
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + within
         while not self._ready():
             try:
-                # Waiting for the exit is the pause between two looks: a broker that dies at once is noticed at once.
+                # Waiting for the exit is the pause between two looks: a broker that
+                # dies at once is noticed at once.
                 code = self.process.wait(timeout=0.02)
             except subprocess.TimeoutExpired:
                 code = None
@@ -116,13 +154,20 @@ class OwnBroker:
         finally:
             connection.close()
 
-    def send_signal(self, number: int) -> None:
-        """Sends a signal and does not wait for its effect."""
-        self.process.send_signal(number)
-
-    def terminate(self, within: float = STOP_WITHIN) -> int:
+    def terminate(self) -> int:
         """Sends SIGTERM and returns the exit code."""
         self.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal and does not wait for its effect."""
+        if self.process is None:
+            raise BrokerFailure("the broker is not running")
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Waits for the end of the process and returns the exit code."""
+        within = STOP_WITHIN if self.kind == NARUMQ else OTHERS_STOP_WITHIN
         try:
             code = self.process.wait(timeout=within)
         except subprocess.TimeoutExpired:
@@ -156,15 +201,13 @@ class OwnBroker:
 
 
 class ForeignBroker:
-    """A broker that someone else started; it can be talked to, not restarted."""
+    """A broker at `host:port` that someone else started; it can be talked to, not restarted."""
 
     restartable = False
 
-    def __init__(self, bootstrap: str):
-        self.bootstrap = bootstrap
-        host, port = bootstrap.rsplit(":", 1)
-        self.host, self.port = host, int(port)
-        self.kind = os.environ.get("NARUMQ_E2E_KIND") or KAFKA41
+    def __init__(self, address: str):
+        host, port = address.rsplit(":", 1)
+        self.address = host, int(port)
 
     def kill(self) -> None:
         """Nothing: the process is not ours."""
@@ -172,14 +215,3 @@ class ForeignBroker:
     def log(self) -> str:
         """Nothing: the log is not ours."""
         return ""
-
-
-def from_environment(home: Path):
-    """The broker that the environment asks for: NARUMQ_BIN, or else NARUMQ_E2E_KAFKA."""
-    binary = os.environ.get("NARUMQ_BIN")
-    if binary:
-        return OwnBroker(binary, home).start()
-    bootstrap = os.environ.get("NARUMQ_E2E_KAFKA")
-    if bootstrap:
-        return ForeignBroker(bootstrap)
-    raise BrokerFailure("set NARUMQ_BIN=<path of narumq> or NARUMQ_E2E_KAFKA=host:port")

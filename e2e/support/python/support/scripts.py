@@ -16,7 +16,7 @@ class Script:
         self._news = threading.Condition()
         self._ended = False
         self.process = subprocess.Popen(
-            [*prefix, python, "-u", str(path), *arguments],
+            [*prefix, python, "-u", str(path), *map(str, arguments)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})},
         )
