@@ -5,9 +5,10 @@
     header  short class | short weight | longlong body size | short flags | properties
 """
 
-import socket
 import struct
 from dataclasses import dataclass
+
+from support.sockets import ByteSocket
 
 METHOD, HEADER, BODY, HEARTBEAT, END = 1, 2, 3, 8, 0xCE
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
@@ -96,24 +97,11 @@ def method_payload(class_id: int, method_id: int, arguments: bytes = b"") -> byt
     return struct.pack(">HH", class_id, method_id) + arguments
 
 
-class RawSocket:
+class RawSocket(ByteSocket):
     """A socket that reads and writes frames."""
 
     def __init__(self, address, timeout: float = 10):
-        self.socket = socket.create_connection(address, timeout=timeout)
-        # Small writes follow each other here; waiting for acknowledgements would cost 40 ms each.
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.received = b""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data: bytes) -> None:
-        """Writes bytes as they are."""
-        self.socket.sendall(data)
+        super().__init__(address, timeout)
 
     def send_frame(self, kind: int, channel: int, payload: bytes, end: int = END, size: int | None = None) -> None:
         """Writes one frame, with a wrong end or size when asked to."""
@@ -123,26 +111,6 @@ class RawSocket:
     def send_method(self, channel: int, class_id: int, method_id: int, arguments: bytes = b"") -> None:
         """Writes one method frame."""
         self.send_frame(METHOD, channel, method_payload(class_id, method_id, arguments))
-
-    def read(self, count: int) -> bytes:
-        """Reads exactly so many bytes; EOFError when the peer closed before."""
-        while len(self.received) < count:
-            more = self.socket.recv(65536)
-            if not more:
-                raise EOFError(f"closed after {self.received!r}")
-            self.received += more
-        data, self.received = self.received[:count], self.received[count:]
-        return data
-
-    def read_to_end(self) -> bytes:
-        """Reads until the peer closes; a reset counts as a close."""
-        try:
-            while more := self.socket.recv(65536):
-                self.received += more
-        except ConnectionResetError:
-            pass
-        data, self.received = self.received, b""
-        return data
 
     def read_frame(self) -> Frame:
         """Reads the next frame that is no heartbeat."""

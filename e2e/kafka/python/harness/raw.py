@@ -8,10 +8,10 @@ The tags are there when the request is flexible; the answer to ApiVersions never
 """
 
 import select
-import socket
 import struct
 
 from harness.wire import Reader, Writer
+from support.sockets import ByteSocket
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR = 0, 1, 2, 3, 8, 9, 10
 JOIN_GROUP, HEARTBEAT, LEAVE_GROUP, SYNC_GROUP, DESCRIBE_GROUPS, LIST_GROUPS = 11, 12, 13, 14, 15, 16
@@ -30,25 +30,13 @@ def is_flexible(key: int, version: int) -> bool:
     return version >= FLEXIBLE.get(key, 1 << 15)
 
 
-class RawConnection:
+class RawConnection(ByteSocket):
     """A socket that writes requests and reads responses."""
 
     def __init__(self, address, timeout: float = 20):
-        self.socket = socket.create_connection(address, timeout=timeout)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.received = b""
+        super().__init__(address, timeout)
         self.correlation = 0
         self.waiting = []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, data: bytes) -> None:
-        """Writes bytes as they are."""
-        self.socket.sendall(data)
 
     def frame(self, key: int, version: int, body: bytes, *, client="raw", correlation: int | None = None,
               flexible: bool | None = None, tags: bytes = b"\0") -> bytes:
@@ -84,16 +72,6 @@ class RawConnection:
         self.request(key, version, body, **header)
         return self.response()
 
-    def read(self, count: int) -> bytes:
-        """Reads exactly so many bytes; EOFError when the peer closed before."""
-        while len(self.received) < count:
-            more = self.socket.recv(65536)
-            if not more:
-                raise EOFError(f"closed after {self.received!r}")
-            self.received += more
-        data, self.received = self.received[:count], self.received[count:]
-        return data
-
     def read_frame(self) -> bytes:
         """Reads one response without its size."""
         return self.read(struct.unpack(">i", self.read(4))[0])
@@ -101,13 +79,3 @@ class RawConnection:
     def is_answered(self) -> bool:
         """Whether something is there to be read now."""
         return bool(self.received) or bool(select.select([self.socket], [], [], 0)[0])
-
-    def read_to_end(self) -> bytes:
-        """Reads until the peer closes; a reset counts as a close."""
-        try:
-            while more := self.socket.recv(65536):
-                self.received += more
-        except ConnectionResetError:
-            pass
-        data, self.received = self.received, b""
-        return data
