@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harness.records import HOUR_AGO
-from harness.requests import Connection, Wanted
+from harness.requests import Wanted, make_topic
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
@@ -191,9 +191,7 @@ def test_where_a_group_without_offsets_begins(kcat, topic, name):
 
 def test_all_is_kept_over_a_kill(own_broker):
     """What was produced and what a group committed. (A kcat that runs meanwhile ends: it can reach no broker.)"""
-    with Connection(own_broker.kafka_address) as connection:
-        assert connection.create_topic("log", 1) == 0
-        connection.await_leaders("log", 1)
+    make_topic(own_broker.kafka_address, "log")
     kcat, lines = runs(own_broker), [str(number) for number in range(600)]
     produce = ["-P", "-t", "log", "-X", "enable.idempotence=true", "-z", "lz4"]
     consume = ["-G", "group", "-q", "-X", "auto.offset.reset=earliest"]

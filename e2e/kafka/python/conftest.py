@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-pytest.register_assert_rewrite("harness.requests", "harness.groups", "harness.raw", "harness.fixtures")
+pytest.register_assert_rewrite("harness.requests", "harness.groups", "harness.raw", "harness.members", "harness.fixtures")
 
 #: The environment with the old kafka-python has no other client; the tests of the wire need none and run once.
 collect_ignore_glob = []

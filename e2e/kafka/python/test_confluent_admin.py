@@ -6,7 +6,8 @@ from confluent_kafka import (ConsumerGroupState, ConsumerGroupTopicPartitions, I
 from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
-from harness.confluent import Member, at, share
+from harness.confluent import Member, at
+from harness.members import share
 from harness.records import HOUR_AGO
 from support.waiting import wait_until
 

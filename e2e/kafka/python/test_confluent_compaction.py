@@ -1,7 +1,7 @@
 """librdkafka reads a compacted topic: over what has gone, over batches that are empty, and never twice."""
 
 from harness.confluent import at, consumer_of, producer_of
-from harness.requests import Connection
+from harness.requests import make_topic
 from support.waiting import wait_until
 
 
@@ -22,10 +22,8 @@ def offsets_of(bootstrap: str, topic: str, offset: int) -> list:
 
 
 def test_an_idempotent_producers_batches_are_compacted_and_read(compacting_broker):
-    with Connection(compacting_broker.kafka_address) as connection:
-        assert connection.create_topic("table", 1, configs={
-            "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.001"}) == 0
-        connection.await_leaders("table", 1)
+    make_topic(compacting_broker.kafka_address, "table", configs={
+        "cleanup.policy": "compact", "segment.ms": "200", "min.cleanable.dirty.ratio": "0.001"})
     producer = producer_of(compacting_broker.bootstrap, enable_idempotence=True, linger_ms=5, batch_num_messages=10)
     for number in range(1_000):
         producer.produce("table", key=f"key {number % 7}", value=f"{number}")

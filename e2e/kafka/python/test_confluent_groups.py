@@ -2,22 +2,9 @@
 
 import pytest
 
-from harness.confluent import Member, producer_of, send, share
+from harness.confluent import Member, producer_of, send  # noqa: F401: `join` makes this Member
+from harness.members import share
 from support.waiting import wait_until
-
-
-@pytest.fixture
-def join(broker):
-    """Makes members of groups; those still there at the end leave."""
-    joined = []
-
-    def make(topic, group, **settings):
-        joined.append(Member(broker.bootstrap, [topic], group, **settings))
-        return joined[-1]
-
-    yield make
-    for one in joined:
-        one.leave()
 
 
 @pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])

@@ -2,23 +2,16 @@
 
 import pytest
 
-from harness.confluent import Member, at, consumer_of, producer_of, send, share, take
-from harness.requests import Connection
+from harness.confluent import Member, at, consumer_of, producer_of, send, take
+from harness.members import share
+from harness.requests import make_topic
 from support.waiting import wait_until
-
-
-def made(broker, name: str, partitions: int) -> str:
-    """Makes a topic."""
-    with Connection(broker.kafka_address) as connection:
-        assert connection.create_topic(name, partitions) == 0
-        connection.await_leaders(name, partitions)
-    return name
 
 
 @pytest.mark.parametrize("codec", ["none", "lz4"])
 def test_an_idempotent_producer_over_a_kill(own_broker, codec):
     """It sends again what was in flight. All is there, in order, once."""
-    log, reports = made(own_broker, "log", 1), []
+    log, reports = make_topic(own_broker.kafka_address, "log", 1), []
     producer = producer_of(own_broker.bootstrap, enable_idempotence=True, linger_ms=1, batch_num_messages=20,
                            reconnect_backoff_max_ms=200, compression_codec=codec)
     killed, number = False, 0
@@ -44,7 +37,7 @@ def test_an_idempotent_producer_over_a_kill(own_broker, codec):
 
 def test_a_group_does_not_notice_a_kill(own_broker):
     """Two members: no revoke, the same ids, and the commits of the old generation go on."""
-    log = made(own_broker, "log", 4)
+    log = make_topic(own_broker.kafka_address, "log", 4)
     members = [Member(own_broker.bootstrap, [log], "group", session_timeout_ms=30_000, reconnect_backoff_max_ms=200)
                for _ in range(2)]
     try:

@@ -3,22 +3,9 @@
 import pytest
 from kafka import TopicPartition
 
-from harness.kafka_python import MODERN, Admin, Member, assignors, producer_of, share
+from harness.kafka_python import MODERN, Admin, Member, assignors, producer_of  # noqa: F401: `join` makes this Member
+from harness.members import share
 from support.waiting import wait_until
-
-
-@pytest.fixture
-def join(broker):
-    """Makes members of groups; those still there at the end leave."""
-    joined = []
-
-    def make(topic, group, **settings):
-        joined.append(Member(broker.bootstrap, [topic], group, **settings))
-        return joined[-1]
-
-    yield make
-    for one in joined:  # one after the other: who leaves in a rebalance waits for those who stay
-        one.leave()
 
 
 @pytest.fixture

@@ -3,17 +3,10 @@
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from harness.kafka_python import MODERN, Member, producer_of, share, take
-from harness.requests import Connection
+from harness.kafka_python import MODERN, Member, producer_of, take
+from harness.members import share
+from harness.requests import make_topic
 from support.waiting import wait_until
-
-
-def made(broker, name: str, partitions: int) -> str:
-    """Makes a topic."""
-    with Connection(broker.kafka_address) as connection:
-        assert connection.create_topic(name, partitions) == 0
-        connection.await_leaders(name, partitions)
-    return name
 
 
 def values(broker, log: str, count: int) -> list:
@@ -30,7 +23,7 @@ def values(broker, log: str, count: int) -> list:
 
 def test_acknowledged_records_survive_a_kill(own_broker):
     """retries: what was in flight is sent again. The old release may double it; the new one is idempotent."""
-    log = made(own_broker, "log", 1)
+    log = make_topic(own_broker.kafka_address, "log", 1)
     producer = producer_of(own_broker.bootstrap, retries=1000, linger_ms=1, batch_size=512, retry_backoff_ms=50,
                            max_in_flight_requests_per_connection=1 if not MODERN else 5, reconnect_backoff_max_ms=200)
     futures = []
@@ -51,7 +44,7 @@ def test_acknowledged_records_survive_a_kill(own_broker):
 
 @pytest.mark.skipif(not MODERN, reason="kafka-python 2.0.2 joins again when a connection is lost")
 def test_a_group_does_not_notice_a_kill(own_broker):
-    log = made(own_broker, "log", 4)
+    log = make_topic(own_broker.kafka_address, "log", 4)
     members = [Member(own_broker.bootstrap, [log], "group", session_timeout_ms=30_000, reconnect_backoff_max_ms=200)
                for _ in range(2)]
     try:
@@ -73,7 +66,7 @@ def test_a_group_does_not_notice_a_kill(own_broker):
 
 def test_a_consumer_goes_on_after_a_kill(own_broker):
     """Its position is its own; what it committed is kept."""
-    log = made(own_broker, "log", 1)
+    log = make_topic(own_broker.kafka_address, "log", 1)
     consumer = KafkaConsumer(log, bootstrap_servers=own_broker.bootstrap, group_id="group", enable_auto_commit=False,
                              auto_offset_reset="earliest", reconnect_backoff_max_ms=200)
     producer = producer_of(own_broker.bootstrap)

@@ -1,9 +1,8 @@
 """confluent-kafka, the face of librdkafka: members of groups in threads of their own, and reading to a count."""
 
-import threading
-
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from harness.members import MemberThread
 from support.waiting import DEADLINE, wait_until
 
 
@@ -54,18 +53,16 @@ def take(consumer: Consumer, count: int, within: float = DEADLINE) -> list:
     return taken
 
 
-class Member:
-    """A consumer of a group that polls in a thread of its own, as programs do."""
+class Member(MemberThread):
+    """A consumer of librdkafka."""
 
     def __init__(self, bootstrap: str, topics, group: str, **settings):
+        super().__init__(consumer_of(
+            bootstrap, group, **{"session_timeout_ms": 6000, "heartbeat_interval_ms": 300} | settings))
         self.messages, self.revoked, self.lost = [], [], []
-        self._done, self.failure, self._wanted = threading.Event(), None, []
         self._assigned = []
-        self.consumer = consumer_of(bootstrap, group, **{"session_timeout_ms": 6000, "heartbeat_interval_ms": 300}
-                                    | settings)
         self.consumer.subscribe(list(topics), on_revoke=self._revoke, on_lost=self._lose)
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
+        self.start()
 
     def _revoke(self, _, partitions):
         self.revoked.append({(one.topic, one.partition) for one in partitions})
@@ -73,26 +70,13 @@ class Member:
     def _lose(self, _, partitions):
         self.lost.append({(one.topic, one.partition) for one in partitions})
 
-    def _poll(self):
-        try:
-            while not self._done.is_set():
-                message = self.consumer.poll(0.05)
-                if message is not None and not message.error():
-                    self.messages.append(message)
-                # Asked from another thread, the client waits for this one with the interpreter's lock held.
-                self._assigned = self.consumer.assignment()
-                while self._wanted:
-                    self._wanted.pop(0)()
-        except Exception as failure:  # told to whoever looks at the member next
-            self.failure = failure
-
-    def does(self, action):
-        """Lets the member's own thread do something between two polls and returns what came of it."""
-        answer = []
-        self._wanted.append(lambda: answer.append(action(self.consumer)))
-        wait_until(lambda: answer or self.failure, what="the member to answer")
-        assert answer, self.failure
-        return answer[0]
+    def poll(self):
+        message = self.consumer.poll(0.05)
+        if message is not None and not message.error():
+            self.messages.append(message)
+        # Asked from another thread, the client waits for this one with the interpreter's lock held.
+        self._assigned = self.consumer.assignment()
+        return True
 
     @property
     def id(self) -> str:
@@ -104,24 +88,6 @@ class Member:
         """The partitions the member has now."""
         assert self.failure is None, self.failure
         return {(one.topic, one.partition) for one in self._assigned}
-
-    def leave(self):
-        """Leaves the group and ends the thread."""
-        self._done.set()
-        self._thread.join()
-        self.consumer.close()
-
-
-def share(members, topic: str, partitions: int) -> list:
-    """Waits until the members share all partitions, each at least one, and returns what each has."""
-    everything = {(topic, partition) for partition in range(partitions)}
-
-    def shared():
-        shares = [member.has for member in members]
-        return shares if all(shares) and set().union(*shares) == everything \
-            and sum(map(len, shares)) == partitions else None
-
-    return wait_until(shared, what=f"{len(members)} members to share {partitions} partitions")
 
 
 def at(topic: str, partition: int = 0, offset: int = -1001) -> TopicPartition:

@@ -94,6 +94,20 @@ def topic(raw, name):
 
 
 @pytest.fixture
+def join(broker, request):
+    """Makes members of groups, of the kind that the test's file names; those still there at the end leave."""
+    joined = []
+
+    def make(topic: str, group: str, **settings):
+        joined.append(request.module.Member(broker.bootstrap, [topic], group, **settings))
+        return joined[-1]
+
+    yield make
+    for one in joined:  # one after the other: who leaves in a rebalance waits for those who stay
+        one.leave()
+
+
+@pytest.fixture
 def member(address, name):
     """Makes raw members of groups; their sockets are closed at the end."""
     opened = []

@@ -1,7 +1,5 @@
 """kafka-python in both its releases: what they call differently, and members of groups in threads of their own."""
 
-import threading
-
 import kafka
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
@@ -10,6 +8,7 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaConnectionError, NodeNotReadyError
 from kafka.structs import OffsetAndMetadata
 
+from harness.members import MemberThread
 from support.waiting import DEADLINE, wait_until
 
 #: Milliseconds that a poll lasts when nothing comes. Release 3 asks for metadata 100 ms after it subscribed; a poll that
@@ -120,20 +119,17 @@ class Admin:
         return "OK" if error.errno == 0 else error.__name__
 
 
-class Member(kafka.ConsumerRebalanceListener):
-    """A consumer of a group that polls in a thread of its own, as programs do."""
+class Member(MemberThread, kafka.ConsumerRebalanceListener):
+    """A consumer of kafka-python."""
 
     def __init__(self, bootstrap: str, topics, group: str, **settings):
-        self._records, self.revoked, self.assigned = [], [], []
-        self.failure = None
-        self._wanted, self._done = [], threading.Event()
-        self.consumer = KafkaConsumer(
+        super().__init__(KafkaConsumer(
             bootstrap_servers=bootstrap, group_id=group,
             **{"auto_offset_reset": "earliest", "heartbeat_interval_ms": 300, "session_timeout_ms": 10_000,
-               "enable_auto_commit": False} | settings)
+               "enable_auto_commit": False} | settings))
+        self._records, self.revoked, self.assigned = [], [], []
         self.consumer.subscribe(list(topics), listener=self)
-        self._thread = threading.Thread(target=self._poll, daemon=True)
-        self._thread.start()
+        self.start()
 
     def on_partitions_assigned(self, assigned):
         """Remembers what came."""
@@ -143,26 +139,13 @@ class Member(kafka.ConsumerRebalanceListener):
         """Remembers what went."""
         self.revoked.append(set(revoked))
 
-    def _poll(self):
+    def poll(self):
         try:
-            while not self._done.is_set():
-                try:
-                    for records in self.consumer.poll(timeout_ms=POLL_MS).values():
-                        self._records.extend(records)
-                except (KafkaConnectionError, NodeNotReadyError):
-                    continue  # the broker is away; the group may be there still
-                while self._wanted:
-                    self._wanted.pop(0)()
-        except Exception as failure:  # told to whoever looks at the member next
-            self.failure = failure
-
-    def does(self, action):
-        """Lets the member's own thread do something between two polls and returns what came of it."""
-        answer = []
-        self._wanted.append(lambda: answer.append(action(self.consumer)))
-        wait_until(lambda: answer or self.failure, what="the member to answer")
-        assert answer, self.failure
-        return answer[0]
+            for records in self.consumer.poll(timeout_ms=POLL_MS).values():
+                self._records.extend(records)
+        except (KafkaConnectionError, NodeNotReadyError):
+            return False  # the broker is away; the group may be there still
+        return True
 
     @property
     def records(self) -> list:
@@ -175,24 +158,6 @@ class Member(kafka.ConsumerRebalanceListener):
         """The partitions the member has now."""
         assert self.failure is None, repr(self.failure)
         return set(self.consumer.assignment())
-
-    def leave(self):
-        """Leaves the group and ends the thread."""
-        self._done.set()
-        self._thread.join()
-        self.consumer.close()
-
-
-def share(members, topic: str, partitions: int) -> list:
-    """Waits until the members share all partitions, each at least one, and returns what each has."""
-    everything = {TopicPartition(topic, partition) for partition in range(partitions)}
-
-    def shared():
-        shares = [member.has for member in members]
-        return shares if all(shares) and set().union(*shares) == everything \
-            and sum(map(len, shares)) == partitions else None
-
-    return wait_until(shared, what=f"{len(members)} members to share {partitions} partitions")
 
 
 def producer_of(bootstrap: str, **settings) -> KafkaProducer:

@@ -361,3 +361,11 @@ class Connection(raw.RawConnection):
 
         _, low, error = reader.array(answers)[0][0]
         return low, error
+
+
+def make_topic(address, name: str, partitions: int = 1, configs=None) -> str:
+    """Makes a topic, over a connection of its own, and returns its name once each partition answers."""
+    with Connection(address) as connection:
+        assert connection.create_topic(name, partitions, configs=configs) == 0
+        connection.await_leaders(name, partitions)
+    return name
