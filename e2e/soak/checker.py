@@ -22,13 +22,13 @@ Some rules stand only for a broker that promises more than the protocol does
 message that survives a kill is marked; and queues keep positions.
 """
 
-from collections import Counter, defaultdict
-from typing import NamedTuple
+from collections import defaultdict
 
 from soak.history import (
     ACKED, CLOSED, CONFIRMED, CUT, DRAINED, HASTY, KILL, REFUSED, REJECTED, RETURNED, TOLD, UNANSWERED, History,
 )
 from soak.topology import GRAVES, PASSED_ON, TARGETS
+from soak.violation import Violation
 
 KINDS = ("lost", "phantom", "torn", "resurrected", "doubled", "unmarked", "spurious", "misordered", "miscounted",
          "unanswered", "dropped")
@@ -37,13 +37,6 @@ _SOURCES = {grave: (source, REJECTED) for source, grave in GRAVES.items()}
 _SOURCES |= {further: (source, ACKED) for source, further in PASSED_ON.items()}
 _FURTHER = {source: (queue, fate) for queue, (source, fate) in _SOURCES.items()}
 _OUT = (ACKED, DRAINED)
-
-
-class Violation(NamedTuple):
-    """One broken promise, with what was seen."""
-
-    kind: str
-    text: str
 
 
 def judge(history: History, strict: bool = True) -> list:
@@ -259,9 +252,3 @@ class _Judge:
             if end.how not in (CLOSED, CUT) and not (stopped and (how != KILL or end.how != TOLD)):
                 self.found.append(Violation("dropped", f"{end.session[0]} in run {end.generation} at "
                                             f"{end.time / 1e6:.3f}: {end.how}: {end.text}"))
-
-
-def tally(violations) -> dict:
-    """How many violations of each kind, in the order of `KINDS`."""
-    counts = Counter(violation.kind for violation in violations)
-    return {kind: counts[kind] for kind in KINDS}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pika
 
-from soak.checker import Violation, judge, tally
+from soak.checker import KINDS, judge
 from soak.client import ANSWERED, DELIVERED, PATIENCE, PUBLISHED, REDELIVERED, Shared
 from soak.consumer import Consumer
 from soak.drain import Drain
@@ -15,6 +15,7 @@ from soak.history import TERM, History
 from soak.killer import Killer
 from soak.producer import ConfirmProducer, TransactionProducer
 from soak.topology import declare
+from soak.violation import BROKER, Violation, tally
 from support.broker import BrokerFailure
 
 #: Clients may start slowly on a busy machine; the first kill waits for the first answers, but not longer than this.
@@ -61,10 +62,10 @@ class Report:
     def text(self, shown: int = 5) -> str:
         """Counts in one row each; of every kind of violation the first few."""
         counts = {**self.counters, "kills" if self.plan.mode == "kill" else "stops": self.stops,
-                  **tally(self.violations)}
+                  **tally(self.violations, KINDS)}
         rows = [f"seed {self.plan.seed}, {self.plan.mode}, {self.plan.seconds:g} s"]
         rows += [f"  {name:<12} {count}" for name, count in counts.items()]
-        for kind, count in tally(self.violations).items():
+        for kind, count in tally(self.violations, KINDS).items():
             these = [violation for violation in self.violations if violation.kind == kind]
             rows += [f"{kind}: {violation.text}" for violation in these[:shown]]
             rows += [f"{kind}: … and {count - shown} more"] if count > shown else []
@@ -112,9 +113,9 @@ class _Run:
             self.load()
             self.wind_down()
         except BrokerFailure as failure:
-            self.failures.append(Violation("broker", str(failure)))
+            self.failures.append(Violation(BROKER, str(failure)))
         except pika.exceptions.AMQPError as failure:
-            self.failures.append(Violation("broker", f"the drain ended with {failure!r}"))
+            self.failures.append(Violation(BROKER, f"the drain ended with {failure!r}"))
         finally:
             for process in (*self.producers, *self.consumers):
                 process.kill()
@@ -172,7 +173,7 @@ class _Run:
             self.wait(PATIENCE + 10, lambda members=group: not any(one.is_alive() for one in members))
             for process in group:
                 if process.is_alive():
-                    self.failures.append(Violation("broker", f"client {process.name} cannot finish: no answer"))
+                    self.failures.append(Violation(BROKER, f"client {process.name} cannot finish: no answer"))
             self.look_after_clients()
         self.killer.strike(again=False)
         drain = Drain(self.shared(), self.plan.histories / "drain")

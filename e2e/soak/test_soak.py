@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from soak import killer
-from soak.checker import tally
+from soak.checker import KINDS
 from soak.run import Plan, soak
+from soak.violation import tally
 from support.broker import OwnBroker
 
 pytestmark = [pytest.mark.narumq_only, pytest.mark.timeout(180)]
@@ -54,5 +55,5 @@ def test_a_disk_that_forgets_is_noticed(binary, tmp_path, monkeypatch):
     monkeypatch.setattr(killer, "KILLED_AGAIN", 0)  # so that each run has work to undo
     broker = ForgetfulBroker(binary, tmp_path / "broker", {"amqp": 0})
     report = soak(Plan(tmp_path / "soak", 15, seconds=3, mode="kill", pause=(1, 1.4)), broker)
-    counts = tally(report.violations)
+    counts = tally(report.violations, KINDS)
     assert counts["lost"] and counts["resurrected"], report.text()

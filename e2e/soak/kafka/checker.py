@@ -18,31 +18,18 @@
     broker      it did not start, did not end as it should, or left a client waiting
 """
 
-from collections import Counter, defaultdict
-from typing import NamedTuple
+from collections import defaultdict
 
 from soak.kafka.history import ACKNOWLEDGED, FAILED, UNANSWERED, History
+from soak.violation import Violation
 
 KINDS = ("lost", "moved", "shared", "doubled", "misordered", "phantom", "vanished", "skipped", "reread", "forgotten",
-         "invented", "behind", "changed", "miscounted", "refused", "broker")
-
-
-class Violation(NamedTuple):
-    """One broken promise, with what was seen."""
-
-    kind: str
-    text: str
+         "invented", "behind", "changed", "miscounted", "refused")
 
 
 def judge(history: History) -> list:
     """Every violation in the history."""
     return _Judge(history).violations()
-
-
-def tally(violations) -> dict:
-    """How many violations of each kind, in the order of `KINDS`."""
-    counts = Counter(violation.kind for violation in violations)
-    return {kind: counts[kind] for kind in KINDS}
 
 
 def name(message) -> str:

@@ -9,13 +9,14 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from soak.history import TERM
-from soak.kafka.checker import Violation, judge, tally
+from soak.kafka.checker import KINDS, judge
 from soak.kafka.client import COMMITTED, CONFIRMED, DELIVERED, PARTITIONS, PATIENCE, PUBLISHED, SETTINGS, TOPIC, Shared
 from soak.kafka.consumer import Consumer
 from soak.kafka.drain import Drain
 from soak.kafka.history import History
 from soak.kafka.producer import Producer
 from soak.killer import Killer
+from soak.violation import BROKER, Violation, tally
 from support.broker import BrokerFailure
 
 #: Clients may start slowly on a busy machine; the first kill waits for the first answers, but not longer than this.
@@ -59,10 +60,10 @@ class Report:
 
     def text(self, shown: int = 5) -> str:
         """Counts in one row each; of every kind of violation the first few."""
-        counts = {**self.counters, "stops": self.stops, **tally(self.violations)}
+        counts = {**self.counters, "stops": self.stops, **tally(self.violations, KINDS)}
         rows = [f"seed {self.plan.seed}, {self.plan.mode}, {self.plan.seconds:g} s"]
         rows += [f"  {name:<12} {count}" for name, count in counts.items()]
-        for kind, count in tally(self.violations).items():
+        for kind, count in tally(self.violations, KINDS).items():
             these = [violation for violation in self.violations if violation.kind == kind]
             rows += [f"{kind}: {violation.text}" for violation in these[:shown]]
             rows += [f"{kind}: … and {count - shown} more"] if count > shown else []
@@ -105,9 +106,9 @@ class _Run:
             self.load()
             self.wind_down()
         except BrokerFailure as failure:
-            self.failures.append(Violation("broker", str(failure)))
+            self.failures.append(Violation(BROKER, str(failure)))
         except KafkaException as failure:
-            self.failures.append(Violation("broker", f"what was asked at the end was not answered: {failure!r}"))
+            self.failures.append(Violation(BROKER, f"what was asked at the end was not answered: {failure!r}"))
         finally:
             for process in (*self.producers, *self.consumers):
                 process.kill()
@@ -164,7 +165,7 @@ class _Run:
             self.wait(PATIENCE + 20, lambda members=group: not any(one.is_alive() for one in members))
             for process in group:
                 if process.is_alive():
-                    self.failures.append(Violation("broker", f"client {process.name} cannot finish: no answer"))
+                    self.failures.append(Violation(BROKER, f"client {process.name} cannot finish: no answer"))
             self.look_after_clients()
         drain = Drain(self.broker.bootstrap, self.plan.histories / "drain")
         for _ in range(2):

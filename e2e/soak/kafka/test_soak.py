@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from soak import killer
-from soak.kafka.checker import tally
+from soak.kafka.checker import KINDS
 from soak.kafka.run import Plan, soak
+from soak.violation import tally
 from support.broker import OwnBroker
 
 
@@ -52,5 +53,5 @@ def test_a_disk_that_forgets_is_noticed(binary, tmp_path, monkeypatch):
     monkeypatch.setattr(killer, "KILLED_AGAIN", 0)  # so that each run has work to undo
     broker = ForgetfulBroker(binary, tmp_path / "broker", {"kafka": 0})
     report = soak(Plan(tmp_path / "soak", 24, seconds=3, mode="kill", pause=(1, 1.4)), broker)
-    counts = tally(report.violations)
+    counts = tally(report.violations, KINDS)
     assert counts["lost"] and counts["shared"] and counts["vanished"], report.text()
