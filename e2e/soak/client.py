@@ -1,56 +1,34 @@
 """A pika client that connects again whenever its broker has gone, and knows which run of the broker it talks to."""
 
-import random
 import socket
 import time
-from dataclasses import dataclass
-from typing import Any
 
 import pika
 
-from soak.history import CLOSED, CUT, LOST, REFUSED, TOLD, Writer, microseconds
+from soak.client_process import FOURTH, PATIENCE, ClientProcess, Shared
+from soak.history import CLOSED, CUT, LOST, REFUSED, TOLD, microseconds
 
 #: Seconds between two attempts to connect, and between two looks at what is to do.
 RETRY, TICK = 0.02, 0.005
-#: Seconds a client that was asked to finish waits for the answers it still misses.
-PATIENCE = 20.0
-#: Columns of the shared counters.
-PUBLISHED, ANSWERED, DELIVERED, REDELIVERED = range(4)
+#: The fourth column of the shared counters.
+REDELIVERED = FOURTH
 
 
-@dataclass
-class Shared:
-    """What the processes share: the address, the run of the broker, the wish to stop, counters."""
-
-    url: str
-    generation: Any
-    stop: Any
-    counters: Any
-    seed: int
-
-
-class Client:
+class Client(ClientProcess):
     """One connection at a time; `begin` is called for each, `tick` every few milliseconds of it."""
 
     def __init__(self, shared: Shared, name: str, number: int, path):
-        self.shared, self.name, self.number = shared, name, number
-        self.random = random.Random(f"{shared.seed}/{name}")
-        self.writer = Writer(path)
+        super().__init__(shared, name, number, path)
         self.connection = None
         self.session = self.sessions = self.generation = 0
         self.channels = 0
         self.refusal = None
         self.severed = False
-        self.stop_since = None
         self.finished = False
-
-    def count(self, what: int, more: int = 1) -> None:
-        """Adds to a counter that only this client writes."""
-        self.shared.counters[self.number * 4 + what] += more
 
     def run(self) -> None:
         """Connects again and again until the client has finished."""
-        parameters = pika.URLParameters(self.shared.url)
+        parameters = pika.URLParameters(self.shared.address)
         parameters.heartbeat = 0
         parameters.socket_timeout = parameters.stack_timeout = 10
         while not self.finished:
@@ -68,10 +46,7 @@ class Client:
 
     def patience_ends(self) -> bool:
         """Whether the wish to stop is old; then the client has finished, whatever it misses."""
-        if self.shared.stop.is_set() and self.stop_since is None:
-            self.stop_since = time.monotonic()
-        if self.stop_since is not None and time.monotonic() - self.stop_since > PATIENCE:
-            self.finished = True
+        self.finished = self.finished or self.patience_ended
         return self.finished
 
     def _opened(self, expected):

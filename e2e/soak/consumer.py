@@ -8,7 +8,8 @@ is left unread.
 
 import pika
 
-from soak.client import DELIVERED, REDELIVERED, TICK, Client
+from soak.client import REDELIVERED, TICK, Client
+from soak.client_process import DELIVERED
 from soak.history import microseconds
 from soak.producer import PROPERTIES
 from soak.topology import GRAVES, PASSED_ON, QUEUES, UNTOUCHED, make_body, read_body

@@ -4,7 +4,7 @@ import time
 
 import pika
 
-from soak.client import PATIENCE, Shared
+from soak.client_process import PATIENCE, Shared
 from soak.history import CLOSED, Writer, microseconds
 from soak.topology import QUEUES, read_body
 
@@ -22,7 +22,7 @@ class Drain:
 
     def connect(self):
         """A connection to the present run of the broker."""
-        parameters = pika.URLParameters(self.shared.url)
+        parameters = pika.URLParameters(self.shared.address)
         parameters.heartbeat = 0
         connection = pika.BlockingConnection(parameters)
         self.session += 1

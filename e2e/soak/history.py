@@ -115,8 +115,31 @@ class Depth(NamedTuple):
     what: str
 
 
+class Files:
+    """A history that is read out of the files of a folder, each in the name of its client."""
+
+    @classmethod
+    def of(cls, folder: Path):
+        """All that was written there."""
+        history = cls()
+        for path in sorted(folder.iterdir()):
+            history.lines(path.stem, path.read_text(encoding="utf-8").splitlines())
+        return history
+
+    def lines(self, client: str, lines) -> None:
+        """Adds the lines of one client; `client` ends in the producer's number for a producer."""
+        rows = self.rows_of(client)
+        for line in lines:
+            code, _, columns = line.partition(" ")
+            rows[code](columns)
+
+    def rows_of(self, client: str) -> dict:
+        """What is done with the columns of a line of this client, by the line's code."""
+        raise NotImplementedError
+
+
 @dataclass
-class History:
+class History(Files):
     """Everything that all clients saw."""
 
     publications: dict = field(default_factory=dict)
@@ -127,16 +150,8 @@ class History:
     stops: dict = field(default_factory=dict)
     depths: list = field(default_factory=list)
 
-    def read(self, path: Path) -> None:
-        """Adds one client's file."""
-        self.lines(path.stem, path.read_text(encoding="utf-8").splitlines())
-
-    def lines(self, client: str, lines) -> None:
-        """Adds the lines of one client; `client` ends in the producer's number for a producer."""
-        reader = _Reader(self, client)
-        for line in lines:
-            code, *columns = line.split(" ", 1)
-            reader.rows[code](columns[0] if columns else "")
+    def rows_of(self, client: str) -> dict:
+        return _Reader(self, client).rows
 
 
 class _Reader:

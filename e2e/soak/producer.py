@@ -5,7 +5,8 @@ import time
 import pika
 from pika import spec
 
-from soak.client import ANSWERED, PUBLISHED, Client
+from soak.client import Client
+from soak.client_process import CONFIRMED, PUBLISHED
 from soak.topology import TARGETS, WEIGHTS, make_body
 
 #: Persistent.
@@ -82,7 +83,7 @@ class ConfirmProducer(Producer):
             return
         for one in tags:
             self.writer.line(code, self.unconfirmed.pop(one))
-        self.count(ANSWERED, len(tags))
+        self.count(CONFIRMED, len(tags))
 
     def give_up(self):
         for sequence in self.unconfirmed.values():
@@ -126,7 +127,7 @@ class TransactionProducer(Producer):
 
     def _committed(self, count):
         self.writer.line("k", self.tx)
-        self.count(ANSWERED, count)
+        self.count(CONFIRMED, count)
         self._again()
 
     def _again(self):

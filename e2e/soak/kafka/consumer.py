@@ -9,8 +9,9 @@ import time
 from confluent_kafka import Consumer as Receiver
 from confluent_kafka import KafkaException, TopicPartition
 
+from soak.client_process import DELIVERED
 from soak.history import microseconds
-from soak.kafka.client import COMMITTED, DELIVERED, GROUP, TOPIC, Client
+from soak.kafka.client import COMMITTED, GROUP, TOPIC, Client
 from soak.topology import read_body
 
 #: Of how many records at least and at most a member reads before it commits.

@@ -4,8 +4,9 @@ import time
 
 from confluent_kafka import Consumer, TopicPartition
 
+from soak.client_process import PATIENCE
 from soak.history import Writer
-from soak.kafka.client import GROUP, PARTITIONS, PATIENCE, SETTINGS, TOPIC
+from soak.kafka.client import GROUP, PARTITIONS, SETTINGS, TOPIC
 from soak.topology import read_body
 
 

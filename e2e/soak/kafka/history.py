@@ -24,8 +24,9 @@ Times are microseconds of the clock that all processes share.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
+
+from soak.history import Files
 
 ACKNOWLEDGED, FAILED, UNANSWERED = "acknowledged", "failed", "unanswered"
 
@@ -70,7 +71,7 @@ class Commit(NamedTuple):
 
 
 @dataclass
-class History:
+class History(Files):
     """Everything that all clients saw."""
 
     publications: dict = field(default_factory=dict)
@@ -84,16 +85,8 @@ class History:
     ends: dict = field(default_factory=lambda: defaultdict(dict))
     committed: dict = field(default_factory=lambda: defaultdict(dict))
 
-    def read(self, path: Path) -> None:
-        """Adds one client's file."""
-        self.lines(path.stem, path.read_text(encoding="utf-8").splitlines())
-
-    def lines(self, client: str, lines) -> None:
-        """Adds the lines of one client; `client` ends in the producer's number for a producer."""
-        reader = _Reader(self, client)
-        for line in lines:
-            code, columns = line.split(" ", 1)
-            reader.rows[code](columns)
+    def rows_of(self, client: str) -> dict:
+        return _Reader(self, client).rows
 
 
 class _Reader:

@@ -5,7 +5,8 @@ import time
 from confluent_kafka import KafkaException
 from confluent_kafka import Producer as Sender
 
-from soak.kafka.client import CONFIRMED, PARTITIONS, PUBLISHED, TOPIC, Client
+from soak.client_process import CONFIRMED, PUBLISHED
+from soak.kafka.client import PARTITIONS, TOPIC, Client
 from soak.topology import make_body
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
