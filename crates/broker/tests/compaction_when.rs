@@ -97,7 +97,7 @@ fn what_happens_meanwhile_wins() {
         fill(&mut rig, &p, 0..20, 40);
         rig.fence();
         rig.advance(2_000);
-        rig.wait("segments", |_| active(&disk) > 500);
+        rig.wait("segments", |_| active(&disk) > 500 && disk.is_synced(".segment"));
         rig.fence();
         let all = read(&mut rig, &p);
         let alter = |rig: &mut Rig, policy: TopicPolicy| {

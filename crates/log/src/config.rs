@@ -17,7 +17,8 @@ pub struct Options {
     pub file_bytes: u64,
     /// Size of the first files of a log: they grow, by doubling, to a quarter of what is in use.
     pub first_file_bytes: u64,
-    /// Heads and bodies of a chunk at most, unless one entry alone is larger.
+    /// Heads and bodies of a chunk at most, unless one entry alone is larger. A little less than 1 MiB is best: devices that
+    /// take 254 pages at once take it at once.
     pub chunk_bytes: usize,
     /// What a positive answer promises when nothing narrower is said.
     pub durability: Durability,
@@ -42,7 +43,7 @@ impl Default for Options {
             writer: WriterId(0),
             file_bytes: 64 << 20,
             first_file_bytes: 8 << 20,
-            chunk_bytes: 1 << 20,
+            chunk_bytes: 960 << 10,
             durability: Durability::Fsync,
             idle_sync_ms: 50,
             pending_bytes_max: 8 << 20,

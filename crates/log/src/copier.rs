@@ -15,7 +15,7 @@ use narumq_model::{Lsn, ObjectId};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// What is to be copied for one object.
@@ -68,8 +68,9 @@ pub(crate) enum Task {
 
 /// Unsynced bytes at which files are synced though more is to be copied.
 const UNSYNCED_MAX: u64 = 32 << 20;
-/// How often it is looked whether files may be removed.
-const LOOK: Duration = Duration::from_millis(50);
+/// After so long without a task what was copied is synced, and files are removed that may be: a sync for every copy would cost
+/// more than the copies.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Files kept open.
 const OPEN_MAX: usize = 64;
 
@@ -107,38 +108,29 @@ struct Copier {
 impl Copier {
     fn serve(&mut self, tasks: &Receiver<Task>) -> io::Result<()> {
         loop {
-            let task = match tasks.try_recv() {
-                Ok(task) => task,
-                Err(TryRecvError::Disconnected) => return Ok(()),
-                Err(TryRecvError::Empty) => {
-                    // Nothing else is to be copied: now what was copied is made durable.
-                    self.sync()?;
-                    self.remove()?;
-                    match self.next(tasks) {
-                        Ok(task) => task,
-                        Err(RecvTimeoutError::Timeout) => continue,
-                        Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                    }
-                }
-            };
-            match task {
-                Task::Stop => return Ok(()),
-                Task::Remove(lsn, names) => {
+            match self.next(tasks) {
+                Ok(Task::Copy(_)) if self.shared.terminal().is_some() => return Ok(()),
+                Ok(Task::Copy(object)) => self.copy(object)?,
+                Ok(Task::Remove(lsn, names)) => {
                     // At once, if it is due: a file of the same name may be made next.
                     self.dying.push((lsn, names));
                     self.remove()?;
                 }
-                Task::Copy(_) if self.shared.terminal().is_some() => return Ok(()),
-                Task::Copy(object) => self.copy(object)?,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.sync()?;
+                    self.remove()?;
+                }
+                Ok(Task::Stop) if self.shared.terminal().is_none() => return self.sync(),
+                Ok(Task::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }
 
-    /// The next task. While files wait to be removed, their time is looked for now and then.
+    /// The next task, or that none has come for a while, if there is something to do then.
     fn next(&self, tasks: &Receiver<Task>) -> Result<Task, RecvTimeoutError> {
-        match self.dying.is_empty() {
+        match self.dying.is_empty() && self.copied.is_empty() {
             true => tasks.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            false => tasks.recv_timeout(LOOK),
+            false => tasks.recv_timeout(PAUSE),
         }
     }
 

@@ -11,14 +11,14 @@ use narumq_model::{ObjectId, Time, TopicPolicy};
 use std::sync::atomic::Ordering;
 
 /// Bytes of a file that are written together.
-const BLOCK: u64 = 4096;
+pub(super) const BLOCK: u64 = 4096;
 /// Bytes copied at once.
 const COPY_MAX: u64 = 16 << 20;
 
 impl PartitionState {
     /// Bytes that are in no segment yet.
-    pub(super) fn uncopied(&self) -> u64 {
-        if self.copied >= self.end { 0 } else { self.tail.end() - self.tail.pos(self.uncopied_from()) }
+    pub(super) fn uncopied(&mut self) -> u64 {
+        if self.copied >= self.end { 0 } else { self.tail.end() - self.tail.pos_of(self.copied) }
     }
 
     /// Bytes that are in no segment and on the way to none.
@@ -148,6 +148,7 @@ impl PartitionState {
     fn write(&mut self, id: ObjectId, (create, offset): (bool, u64), from: usize, to: usize) -> CopyWrite {
         let mut pieces: Vec<Bytes> = Vec::new();
         let (begin, end) = (self.tail.pos(from), self.tail.pos(to));
+        self.tail.shift = offset.wrapping_sub(begin);
         self.tail.bytes(begin, end, &mut pieces);
         let before = std::mem::take(&mut self.segments.last_block);
         let rest = (offset + end - begin) % BLOCK;

@@ -5,9 +5,12 @@
 //! [pos 0 ......][pos 900 ..][pos 1300 ....       ]     batches: (base 0, pos 0) (base 3, pos 210) …
 //! ```
 //! `pos` counts the bytes of the partition since the process began. What a reader asks for is frozen up to there, without
-//! a copy: the room behind it is filled on. Blocks grow with the partition, so that many small ones cost little.
+//! a copy: the room behind it is filled on. Blocks grow with what is in memory, so that many small partitions cost little. Where
+//! large ones begin is chosen so that memory and segment have the same place in their blocks of 4 KiB: the copier writes them from
+//! where they lie.
 
-use bytes::{Bytes, BytesMut};
+use super::copy::BLOCK;
+use bytes::{Buf, Bytes, BytesMut};
 use narumq_model::{Lsn, Time, TopicPolicy};
 use std::collections::VecDeque;
 
@@ -58,6 +61,8 @@ struct Run {
 /// Smallest and largest block.
 const BLOCK_MIN: usize = 4 << 10;
 const BLOCK_MAX: usize = 1 << 20;
+/// Blocks from this size on begin at a chosen place.
+const PLACED_MIN: usize = 64 << 10;
 
 /// The newest batches.
 #[derive(Debug, Default)]
@@ -66,7 +71,10 @@ pub(super) struct Tail {
     open: BytesMut,
     open_pos: u64,
     batches: VecDeque<BatchAt>,
-    block: usize,
+    /// Where in its segment a byte lies, less where it stands here, as far as it is known; wraps around.
+    pub(super) shift: u64,
+    /// The last answer of [`pos_of`](Self::pos_of).
+    asked: Option<(u64, u64)>,
 }
 
 impl Tail {
@@ -99,8 +107,8 @@ impl Tail {
     ) -> Lsn {
         if self.open.capacity() - self.open.len() < batch.len() {
             self.freeze(self.end());
-            self.block = (2 * self.block).clamp(BLOCK_MIN, BLOCK_MAX);
-            self.open = BytesMut::with_capacity(self.block.max(batch.len()));
+            let usual = (self.len() as usize / 4).next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
+            self.open = block(usual.max(batch.len()), self.end().wrapping_add(self.shift));
         }
         let (pos, at) = (self.end(), self.open.len());
         self.open.extend_from_slice(batch);
@@ -162,6 +170,16 @@ impl Tail {
         self.batches.get(at).map_or(self.end(), |batch| batch.pos)
     }
 
+    /// Where the batch that holds `offset` begins. The last answer is kept: what is appended asks for the same again and again.
+    pub(super) fn pos_of(&mut self, offset: u64) -> u64 {
+        let pos = match self.asked {
+            Some((asked, pos)) if asked == offset => pos,
+            _ => self.pos(self.find(offset)),
+        };
+        self.asked = Some((offset, pos));
+        pos.max(self.begin())
+    }
+
     /// The last place, between `from` and `to`, up to which the batches take no more than `max` bytes; at least one batch if
     /// `whole`.
     pub(super) fn fits(&self, from: usize, to: usize, max: u64, whole: bool) -> usize {
@@ -199,9 +217,20 @@ impl Tail {
         }
         if self.batches.is_empty() && self.open.capacity() > BLOCK_MIN {
             self.open = BytesMut::new();
-            self.block /= 2;
         }
     }
+}
+
+/// An empty block with room for `len` bytes. Its first byte will lie at `at` in a file.
+fn block(len: usize, at: u64) -> BytesMut {
+    if len < PLACED_MIN {
+        return BytesMut::with_capacity(len);
+    }
+    let mut block = BytesMut::with_capacity(len + BLOCK as usize);
+    let before = (at as usize).wrapping_sub(block.as_ptr() as usize) % BLOCK as usize;
+    block.resize(before, 0);
+    block.advance(before);
+    block
 }
 
 #[cfg(test)]
@@ -237,6 +266,20 @@ mod tests {
         assert_eq!(all(&mut tail, cut, end), bytes[cut as usize..]);
         tail.forget(tail.count());
         assert_eq!((tail.first(), tail.len()), (None, 0));
+    }
+
+    #[test]
+    fn large_blocks_lie_in_memory_as_in_their_segment() {
+        let mut tail = Tail { shift: 1_234, ..Tail::default() };
+        (0..40).for_each(|n| _ = tail.push((n, Times::NONE), &[7; 100_001], |_| Lsn(n)));
+        let mut out: Vec<Bytes> = Vec::new();
+        let end = tail.end();
+        tail.bytes(0, end, &mut out);
+        let mut at = 1_234;
+        for run in out {
+            assert_eq!(run.as_ptr() as usize % BLOCK as usize, at % BLOCK as usize);
+            at += run.len();
+        }
     }
 
     #[test]

@@ -11,8 +11,10 @@ use crate::disk::File;
 use std::io;
 use std::ops::Range;
 
-/// Bytes written at once, or a little more.
-const WRITE: usize = 1 << 20;
+/// Bytes written at once, or some more: a device is asked less often by large writes, and what else waits for it waits longer.
+const WRITE: usize = 2 << 20;
+/// Bytes of the room.
+const ROOM: usize = 1 << 20;
 /// Fewer bytes in a row than these are copied: a part of a write costs, too.
 const STRAIGHT_MIN: usize = 32 << 10;
 
@@ -39,9 +41,9 @@ pub(super) struct Gather<'a> {
 impl<'a> Gather<'a> {
     /// Begins at `at`, a multiple of 4 KiB. The buffer is this one's to use; what it holds does not matter.
     pub(super) fn new(file: &'a dyn File, at: u64, buffer: &'a mut Vec<u8>) -> Self {
-        buffer.resize(WRITE + BLOCK, 0);
+        buffer.resize(ROOM + BLOCK, 0);
         let start = buffer.as_ptr().align_offset(BLOCK);
-        let room = &mut buffer[start..start + WRITE];
+        let room = &mut buffer[start..start + ROOM];
         Self { file, at, room, filled: 0, named: 0, parts: Vec::new(), straight: 0 }
     }
 
@@ -63,7 +65,8 @@ impl<'a> Gather<'a> {
                 bytes = &bytes[taken..];
             }
             // Only whole blocks are written before the end.
-            if self.filled.is_multiple_of(BLOCK) && self.filled + self.straight >= WRITE {
+            let enough = self.filled == self.room.len() || self.filled + self.straight >= WRITE;
+            if enough && self.filled.is_multiple_of(BLOCK) {
                 self.flush()?;
             }
         }

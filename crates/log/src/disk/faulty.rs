@@ -164,6 +164,16 @@ impl FaultyDisk {
         state.contents[state.names[name]].current.clone()
     }
 
+    /// Whether all that was written to files whose names end so is durable.
+    pub fn is_synced(&self, suffix: &str) -> bool {
+        let state = self.locked();
+        state
+            .names
+            .iter()
+            .filter(|(name, _)| name.ends_with(suffix))
+            .all(|(_, at)| state.contents[*at].pending.is_empty())
+    }
+
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
