@@ -1,15 +1,18 @@
 //! A client that looks at all there is after a start: declares passively, fetches, sends probes along bindings.
 
 use super::driver::Stop;
-use super::ledger::Found;
+use super::ledger::{Found, reached};
 use super::site::Site;
-use super::universe::{EXCHANGES, QUEUES, WAYS};
+use super::universe::{EXCHANGES, QUEUES, WAYS, dead_letters};
 use super::wire::{Answer, Content, answers, body, properties};
 use crate::session_support::{Message, capabilities, login};
 use narumq_amqp::codec::*;
+use std::collections::BTreeSet;
 
 /// Probes have numbers from here on.
 const PROBES: u64 = 1 << 60;
+/// Messages that are sent after the dead, by the queues in which a start may find what is to die.
+const MARKS: [(u64, &str); 2] = [(1 << 61, "short"), ((1 << 61) + 1, "aging")];
 
 /// What was found, and what of it was not marked as delivered before.
 pub struct Sight {
@@ -23,16 +26,18 @@ struct Inspector<'a> {
     channel: u16,
     /// Deliveries so far.
     tag: u64,
+    /// Which marks have come, and where.
+    marks: BTreeSet<(u64, String)>,
 }
 
-/// Looks at everything and leaves it as it was.
-pub fn inspect(site: &mut Site) -> Result<Sight, Stop> {
+/// Looks at everything and leaves it as it was: as things are, or `after_moves` of what has died in its queue so far.
+pub fn inspect(site: &mut Site, after_moves: bool) -> Result<Sight, Stop> {
     let peer = site.dial();
     let mut bytes = PROTOCOL_HEADER.to_vec();
     write_method(&mut bytes, 0, &login(&capabilities(&mut Vec::new()), b"guest"));
     write_method(&mut bytes, 0, &ConnectionTuneOk { channel_max: 2047, frame_max: 131_072, heartbeat: 0 });
     write_method(&mut bytes, 0, &ConnectionOpen { virtual_host: b"/", ..Default::default() });
-    let mut inspector = Inspector { site, peer, channel: 1, tag: 0 };
+    let mut inspector = Inspector { site, peer, channel: 1, tag: 0, marks: BTreeSet::new() };
     inspector.send(&bytes)?;
     inspector.open()?;
     let mut sight = Sight { found: Found::default(), fresh: Vec::new() };
@@ -60,9 +65,15 @@ pub fn inspect(site: &mut Site) -> Result<Sight, Stop> {
             }
             contents.push(content);
         }
+        if let Some((mark, _)) = MARKS.iter().find(|(_, from)| after_moves && from == queue) {
+            inspector.follow_the_dead(queue, *mark)?;
+        }
     }
     inspector.probe(&mut sight.found)?;
     sight.found.bindings = inspector.site.bindings();
+    if after_moves {
+        inspector.miss_no_mark(&sight.found)?;
+    }
     // What comes back so does not count as returned.
     inspector.ask(&BasicRecover { requeue: true })?;
     // Without power nothing can be read, so something else may have been found.
@@ -111,7 +122,43 @@ impl Inspector<'_> {
         }
     }
 
-    /// Fetches all that is ready: whether each is marked as delivered before, and what it is. Only probes do not come back.
+    /// What has died in this queue, from which all was fetched, is where the dead go when this returns: the broker's threads
+    /// move it, one message after the other and behind the answers to whoever fetches, and what is rejected now goes last.
+    fn follow_the_dead(&mut self, queue: &str, mark: u64) -> Result<(), Stop> {
+        let (properties, body) = (properties(mark, false), body(mark));
+        let message = Message { exchange: "", key: queue, mandatory: false, properties: &properties, body: &body };
+        let mut bytes = Vec::new();
+        message.write(self.channel, &mut bytes);
+        self.send(&bytes)?;
+        match self.ask(&BasicGet { ticket: 0, queue: queue.as_bytes(), no_ack: false })? {
+            Answer::Got { content, .. } if content.id == mark => {}
+            other => return Err(Stop::Wrong(format!("all of {queue} was fetched, then came {other:?}"))),
+        }
+        self.tag += 1;
+        bytes.clear();
+        write_method(&mut bytes, self.channel, &BasicReject { delivery_tag: self.tag, requeue: false });
+        self.send(&bytes).map(drop)
+    }
+
+    /// Every mark has come to where the dead of its queue go.
+    fn miss_no_mark(&self, found: &Found) -> Result<(), Stop> {
+        for (mark, from) in MARKS.iter().filter(|(_, from)| found.queues.contains_key(*from)) {
+            let graves = match dead_letters(from) {
+                Some(("", Some(queue))) => [queue.to_owned()].into(),
+                Some((exchange, None)) => reached(&found.bindings, (exchange, from)),
+                other => unreachable!("the dead of {from} go to {other:?}"),
+            };
+            for grave in graves.into_iter().filter(|grave| found.queues.contains_key(grave)) {
+                if !self.marks.contains(&(*mark, grave.clone())) {
+                    return Err(Stop::Wrong(format!("what was rejected in {from} has not come to {grave}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches all that is ready: whether each is marked as delivered before, and what it is. Only probes do not come back,
+    /// and marks, which are not told either.
     fn fetch(&mut self, queue: &str) -> Result<Vec<(bool, Content)>, Stop> {
         let mut all = Vec::new();
         loop {
@@ -123,6 +170,10 @@ impl Inspector<'_> {
                         let ack = BasicAck { delivery_tag: self.tag, multiple: false };
                         write_method(&mut bytes, self.channel, &ack);
                         self.send(&bytes)?;
+                    }
+                    if content.id >= MARKS[0].0 {
+                        self.marks.insert((content.id, queue.to_owned()));
+                        continue;
                     }
                     all.push((redelivered, content.in_queue(queue)));
                 }

@@ -85,17 +85,22 @@ impl Scene {
         }
     }
 
-    /// Looks at what a start has found, again while it may still be moving what is too much for a queue: the broker's own
-    /// threads do that, and tell nobody.
+    /// Looks at what a start has found. What is too much for a queue, or too old, the broker's own threads move one by one and
+    /// tell nobody: nothing else is needed for that than to wait. Half of it moved may look like an earlier moment, at which
+    /// the other half was not there yet, so a look after all of it says which moment it was.
     fn look(&self, site: &mut Site) -> Result<Durable, Stop> {
-        let sight = inspect(site)?;
+        let sight = inspect(site, false)?;
         let mut judged = self.ledger.judge(&sight.found, self.now.0);
+        let may_move = self.ledger.may_move(self.now.0);
         for _ in 0..PATIENCE_MS {
-            if judged.is_ok() || !self.ledger.may_move(self.now.0) {
+            if judged.is_ok() || !may_move {
                 break;
             }
             std::thread::park_timeout(Duration::from_millis(1));
-            judged = self.ledger.judge(&inspect(site)?.found, self.now.0);
+            judged = self.ledger.judge(&inspect(site, false)?.found, self.now.0);
+        }
+        if judged.is_ok() && may_move {
+            judged = self.ledger.judge(&inspect(site, true)?.found, self.now.0);
         }
         let state = judged.map_err(Stop::Wrong)?;
         let unmarked = |(queue, content): &&(String, Content)| {
