@@ -91,6 +91,12 @@ impl Peers {
         self.run();
     }
 
+    /// Whether the session has taken all that its client sent, and takes more.
+    pub fn is_taken(&self, at: usize) -> bool {
+        let Peer { session, input, .. } = &self.all[at];
+        input.is_empty() && !session.as_ref().is_some_and(|session| session.paused())
+    }
+
     /// A session hears of an event.
     pub fn event(&mut self, at: usize, event: Event) {
         self.call(at, |session, cx| session.on_event(event, cx));
