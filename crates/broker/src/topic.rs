@@ -25,6 +25,7 @@ mod settings;
 mod snapshot;
 mod tail;
 mod trim;
+mod watchers;
 
 pub use append::{AppendError, Appended, Batch};
 pub use arrival::Arrival;

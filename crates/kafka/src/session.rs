@@ -123,8 +123,8 @@ impl Session for KafkaSession {
     fn on_event(&mut self, event: Event, cx: &mut Context<'_>) {
         match event {
             Event::Ready { queue } => {
-                if let Some(Parked::Fetch(fetching)) = &self.parked {
-                    fetching.watch_again(queue, &self.link, cx);
+                if let Some(session) = &mut self.link.fetch_session {
+                    session.ready(queue);
                 }
                 self.look_again(cx);
             }
@@ -174,5 +174,6 @@ impl Session for KafkaSession {
         if let Some(Parked::Fetch(fetching)) = self.parked.take() {
             fetching.forget(&self.link, cx);
         }
+        commands::fetch::sessions::end(&mut self.link, cx.broker);
     }
 }

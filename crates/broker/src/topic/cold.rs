@@ -260,7 +260,7 @@ impl Cold {
         session: Option<SessionId>,
     ) {
         match self.asked.iter_mut().find(|asked| (asked.segment, asked.at) == (tag, at)) {
-            Some(asked) => asked.waiting.extend(session),
+            Some(asked) => asked.waiting.extend(session.filter(|session| !asked.waiting.contains(session))),
             None => {
                 // Each read has a number of its own: a segment of the same first offset may take this one's place meanwhile.
                 self.reads += 1;

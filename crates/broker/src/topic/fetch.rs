@@ -52,7 +52,8 @@ pub enum FetchError {
 }
 
 impl Broker {
-    /// Batches from `offset` on: up to `max` bytes, or one whole batch if that is more and `whole` is asked for.
+    /// Batches from `offset` on: up to `max` bytes, or one whole batch if that is more and `whole` is asked for. A session that
+    /// follows the partition is told of what comes after this.
     pub fn fetch(
         &self,
         partition: &PartitionHandle,
@@ -65,6 +66,7 @@ impl Broker {
         if state.deleted {
             return Err(FetchError::Deleted);
         }
+        state.looked_at(session);
         let (undurable, high) = state.seen(self.durable());
         let pending = state.tail.batch(undurable).map_or(Lsn(0), |batch| batch.lsn);
         let start = state.start;

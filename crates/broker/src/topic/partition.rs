@@ -9,16 +9,15 @@ use super::lookup::{Peak, Search};
 use super::producers::Producers;
 use super::segments::{Segments, names};
 use super::tail::Tail;
+use super::watchers::Watchers;
 use crate::PartitionHandle;
 use crate::core::{Core, lock};
 use crate::dialect::Dialect;
-use crate::event::Event;
 use crate::parts::Parts;
 use crate::turn::Turn;
 use bytes::Bytes;
 use narumq_log::{CopyWrite, FileUse};
-use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, SessionId, TopicPolicy};
-use smallvec::SmallVec;
+use narumq_model::{Durability, Lsn, Name, ObjectId, SeqRange, TopicPolicy};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -68,8 +67,8 @@ pub(crate) struct PartitionState {
     pub(super) producers: Producers,
     /// Each epoch in which something was written, with its first offset.
     pub(super) epochs: Vec<(u32, u64)>,
-    /// Sessions that are to be told once when something is appended.
-    pub(super) watchers: SmallVec<[SessionId; 2]>,
+    /// Sessions that are to be told when something is appended.
+    pub(super) watchers: Watchers,
     /// First offsets of batches that could not be read record by record, and have been told of.
     pub(super) broken: BTreeSet<u64>,
     pub(super) cold: Cold,
@@ -180,28 +179,9 @@ impl PartitionState {
         (place, self.tail.batch(place).map_or(self.end, |batch| batch.base))
     }
 
-    /// The session is told once, when something is appended next.
-    pub(crate) fn watch(&mut self, session: SessionId) {
-        if !self.watchers.contains(&session) {
-            self.watchers.push(session);
-        }
-    }
-
-    /// The session is not to be told any more.
-    pub(crate) fn unwatch(&mut self, session: SessionId) {
-        self.watchers.retain(|s| *s != session);
-    }
-
     /// The entry of the batch at this place of the tail.
     pub(crate) fn tail_batch(&self, place: usize) -> Option<Lsn> {
         self.tail.batch(place).map(|batch| batch.lsn)
-    }
-
-    /// Tells who watches that something is there, or was.
-    pub(super) fn tell_watchers(&mut self, id: ObjectId, core: &Core, turn: &mut Turn) {
-        for session in self.watchers.drain(..) {
-            core.mailboxes.post(session, Event::Ready { queue: id }, turn);
-        }
     }
 
     /// Counts the tail's memory into the broker's.
@@ -253,16 +233,6 @@ impl crate::Broker {
     pub fn is_copying(&self) -> bool {
         let on_the_way = |state: &PartitionState| !state.deleted && (state.copying || !state.segments.is_synced());
         self.core.all_partitions().iter().any(|partition| on_the_way(&partition.lock()))
-    }
-
-    /// The session is told `Ready` once, when something is appended next.
-    pub fn watch(&self, partition: &PartitionHandle, session: SessionId) {
-        partition.0.lock().watch(session);
-    }
-
-    /// The session is not to be told any more.
-    pub fn unwatch(&self, partition: &PartitionHandle, session: SessionId) {
-        partition.0.lock().unwatch(session);
     }
 
     /// Where an epoch ended: the last epoch not after it, and behind its last offset. `None` if none is known.

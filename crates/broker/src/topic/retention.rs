@@ -66,7 +66,12 @@ impl Partition {
         }
         let (_, high) = state.seen(core.promises.durable(core.log.durable()));
         let start = state.first_kept(&policy, turn.now, high);
-        start > state.start && state.trim(self, core, start, turn.now)
+        if start <= state.start {
+            return false;
+        }
+        let emptied = state.trim(self, core, start, turn.now);
+        state.tell_followers(self.id, core, turn);
+        emptied
     }
 }
 

@@ -38,7 +38,11 @@ impl Broker {
         if offset > high {
             return Err(TrimError::OutOfRange { high });
         }
-        let emptied = offset > state.start && state.trim(partition, &self.core, offset, turn.now);
+        let moves = offset > state.start;
+        let emptied = moves && state.trim(partition, &self.core, offset, turn.now);
+        if moves {
+            state.tell_followers(partition.id, &self.core, turn);
+        }
         let trimmed = (state.start, state.trimmed);
         drop(state);
         if emptied {

@@ -2,37 +2,27 @@
 //!
 //! A session lives in its connection. Its epoch counts the client's requests, so that both sides know of the same ones.
 
-use crate::codec::messages::fetch::{FetchRequest, FetchTopic, PartitionData};
-use crate::codec::{ErrorCode, Records, Uuid};
-use crate::commands::epochs::check_leader_epoch;
+use super::partitions::{Asked, Key, Partitions};
+use crate::codec::messages::fetch::{FetchRequest, PartitionData};
+use crate::codec::{ErrorCode, Records};
 use crate::link::Link;
-use crate::topics::partition_of;
-use narumq_broker::{Broker, PartitionHandle, TopicHandle};
+use narumq_broker::Broker;
 use narumq_door::Context;
+use narumq_model::ObjectId;
 use std::sync::Arc;
 
 /// A request that begins a session, or is one of none.
 const INITIAL: i32 = 0;
 /// A request that ends a session.
 const FINAL: i32 = -1;
-
-/// One partition that is asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) topic: Arc<str>,
-    pub(super) id: Uuid,
-    pub(super) number: i32,
-    pub(super) partition: Result<PartitionHandle, ErrorCode>,
-    pub(super) offset: i64,
-    pub(super) max: u64,
-    /// High watermark and first offset as last told.
-    told: Option<(i64, i64)>,
-}
+/// Partitions of one session. Who asks for more is served without one.
+const PARTITIONS_MAX: usize = 1 << 17;
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) asked: Vec<Asked>,
+    /// The partitions, unless they are those of the session.
+    pub(super) alone: Option<Vec<Asked>>,
     /// Only news are told.
     pub(super) incremental: bool,
     /// The session, 0 = none.
@@ -40,33 +30,49 @@ pub(super) struct Plan {
 }
 
 /// The session of a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FetchSession {
     id: i32,
     /// The epoch that the next request must have.
     epoch: i32,
-    partitions: Vec<Asked>,
+    pub(super) partitions: Partitions,
 }
 
-/// What a request asks for, with what its session knows.
+impl FetchSession {
+    /// A partition that it follows is not as it was.
+    pub(crate) fn ready(&mut self, id: ObjectId) {
+        self.partitions.ready(id);
+    }
+}
+
+/// The session of a connection ends, if there is one.
+pub(crate) fn end(link: &mut Link, broker: &Broker) {
+    if let Some(session) = link.fetch_session.take() {
+        session.partitions.end(broker);
+    }
+}
+
+/// What a request asks for; its session knows of it from now on.
 pub(super) fn plan(
     link: &mut Link,
     request: &FetchRequest<'_>,
     version: i16,
     cx: &mut Context<'_>,
 ) -> Result<Plan, ErrorCode> {
-    let none = |asked| Plan { asked, incremental: false, session: 0 };
     if request.session_epoch == INITIAL || request.session_epoch == FINAL {
         if request.session_id != 0 && link.fetch_session.as_ref().is_some_and(|s| s.id == request.session_id) {
-            link.fetch_session = None;
+            end(link, cx.broker);
         }
         let asked = all(link, request, version, cx);
-        if request.session_epoch == FINAL || version < 7 {
-            return Ok(none(asked));
+        if request.session_epoch == FINAL || version < 7 || asked.len() > PARTITIONS_MAX {
+            return Ok(Plan { alone: Some(asked), incremental: false, session: 0 });
         }
+        end(link, cx.broker);
         let id = (link.unique() as u32 & i32::MAX as u32).max(1) as i32;
-        link.fetch_session = Some(FetchSession { id, epoch: 1, partitions: asked.clone() });
-        return Ok(Plan { asked, incremental: false, session: id });
+        let mut partitions = Partitions::new(link.info.id);
+        asked.into_iter().for_each(|asked| partitions.put(asked, cx.broker));
+        link.fetch_session = Some(FetchSession { id, epoch: 1, partitions });
+        return Ok(Plan { alone: None, incremental: false, session: id });
     }
     let new = all(link, request, version, cx);
     let session = link.fetch_session.as_mut().filter(|session| session.id == request.session_id);
@@ -75,24 +81,20 @@ pub(super) fn plan(
         return Err(ErrorCode::InvalidFetchSessionEpoch);
     }
     session.epoch = session.epoch.checked_add(1).unwrap_or(1);
-    for asked in new {
-        match session.partitions.iter_mut().find(|known| known.is(&asked.topic, asked.id, asked.number)) {
-            Some(known) => *known = Asked { told: known.told, ..asked },
-            None => session.partitions.push(asked),
+    new.into_iter().for_each(|asked| session.partitions.put(asked, cx.broker));
+    for forgotten in &request.forgotten_topics_data {
+        let topic: Arc<str> = forgotten.topic.into();
+        for number in &forgotten.partitions {
+            let key = Key { topic: topic.clone(), id: forgotten.topic_id, number: *number };
+            session.partitions.forget(&key, cx.broker);
         }
     }
-    for forgotten in &request.forgotten_topics_data {
-        session.partitions.retain(|known| {
-            !forgotten.partitions.iter().any(|number| known.is(forgotten.topic, forgotten.topic_id, *number))
-        });
+    let (id, len) = (session.id, session.partitions.len());
+    if len > PARTITIONS_MAX {
+        end(link, cx.broker);
+        return Err(ErrorCode::FetchSessionIdNotFound);
     }
-    Ok(Plan { asked: session.partitions.clone(), incremental: true, session: session.id })
-}
-
-impl Asked {
-    fn is(&self, topic: &str, id: Uuid, number: i32) -> bool {
-        self.number == number && self.id == id && &*self.topic == topic
-    }
+    Ok(Plan { alone: None, incremental: true, session: id })
 }
 
 fn all(link: &mut Link, request: &FetchRequest<'_>, version: i16, cx: &mut Context<'_>) -> Vec<Asked> {
@@ -101,37 +103,9 @@ fn all(link: &mut Link, request: &FetchRequest<'_>, version: i16, cx: &mut Conte
     let mut asked = Vec::new();
     for topic in &request.topics {
         let handle = link.topics.asked((topic.topic, topic.topic_id), by_id, &vhost, cx.broker);
-        partitions(topic, handle.as_ref(), by_id, cx.broker, &mut asked);
+        Asked::of_topic(topic, handle.as_ref(), by_id, cx.broker, &mut asked);
     }
     asked
-}
-
-fn partitions(
-    topic: &FetchTopic<'_>,
-    handle: Option<&TopicHandle>,
-    by_id: bool,
-    broker: &Broker,
-    out: &mut Vec<Asked>,
-) {
-    let name: Arc<str> = topic.topic.into();
-    let unknown =
-        if by_id && handle.is_none() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-    for asked in &topic.partitions {
-        let partition = partition_of(handle, asked.partition).ok_or(unknown);
-        let partition = partition.and_then(|partition| {
-            check_leader_epoch(asked.current_leader_epoch, broker)?;
-            Ok(partition)
-        });
-        out.push(Asked {
-            topic: name.clone(),
-            id: topic.topic_id,
-            number: asked.partition,
-            partition,
-            offset: asked.fetch_offset,
-            max: u64::try_from(asked.partition_max_bytes).unwrap_or(0),
-            told: None,
-        });
-    }
 }
 
 /// Whether a partition is to be told in an answer of a session.
@@ -139,22 +113,4 @@ pub(super) fn is_news(asked: &Asked, one: &PartitionData<'_>) -> bool {
     one.error_code != 0
         || matches!(one.records, Records::Elsewhere { .. })
         || asked.told != Some((one.high_watermark, one.log_start_offset))
-}
-
-/// Notes what a session has been told. Partitions that had records come last the next time.
-pub(super) fn note(link: &mut Link, plan: &Plan, told: &[(usize, PartitionData<'_>)]) {
-    let Some(session) = link.fetch_session.as_mut().filter(|session| session.id == plan.session) else { return };
-    for (at, one) in told {
-        let asked = &plan.asked[*at];
-        let Some(place) = session.partitions.iter().position(|p| p.is(&asked.topic, asked.id, asked.number)) else {
-            continue;
-        };
-        // What was wrong is told again until it is right.
-        let news = (one.error_code == 0).then_some((one.high_watermark, one.log_start_offset));
-        session.partitions[place].told = news;
-        if matches!(one.records, Records::Elsewhere { .. }) {
-            let had = session.partitions.remove(place);
-            session.partitions.push(had);
-        }
-    }
 }
