@@ -61,7 +61,7 @@ fn at(rig: &mut Rig, of: &PartitionHandle, time: i64, from: u64) -> Option<(u64,
 }
 
 fn latest(rig: &mut Rig, of: &PartitionHandle) -> Option<(u64, u64)> {
-    looked(rig, of, |rig, of| rig.broker.latest_batch(of, session(1)).expect("it can be read"))
+    looked(rig, of, |rig, of| rig.broker.latest_batch(of, 0, session(1)).expect("it can be read"))
 }
 
 /// Times that go up, on the whole, with some that are late and some that are early.

@@ -48,8 +48,8 @@ pub(super) struct Search {
 /// The batch with the latest record so far, where that is looked for batch by batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peak {
-    /// Where the partition began then.
-    start: u64,
+    /// From where on it is looked for.
+    from: u64,
     time: i64,
     base: u64,
     end: u64,
@@ -79,28 +79,37 @@ impl Broker {
         state.search(partition, &self.core, (time, from), seen, session)
     }
 
-    /// The batch with the latest record of all that readers see, the first of them if there are several.
-    pub fn latest_batch(&self, partition: &PartitionHandle, session: SessionId) -> Result<Lookup, FetchError> {
+    /// The batch with the latest record of all that readers see at or behind offset `from`, the first of them if there are
+    /// several. If that record lies below the first offset, the search goes on at the end of the batch; no batch behind it has
+    /// one as late.
+    pub fn latest_batch(
+        &self,
+        partition: &PartitionHandle,
+        from: u64,
+        session: SessionId,
+    ) -> Result<Lookup, FetchError> {
         let partition = &partition.0;
         let mut state = partition.lock();
         if state.deleted {
             return Err(FetchError::Deleted);
         }
         let seen = state.seen(self.durable());
-        let latest = state.latest_time(0, seen.0);
-        match state.search(partition, &self.core, (latest, 0), seen, session)? {
-            // The first segment has lost its latest record.
-            Lookup::None => state.climb(partition, &self.core, seen, session),
+        let from = from.max(state.start);
+        let latest = state.latest_time(0, (from, seen.0));
+        match state.search(partition, &self.core, (latest, from), seen, session)? {
+            // The latest record of the first segment lies below.
+            Lookup::None => state.climb(partition, &self.core, from, seen, session),
             found => Ok(found),
         }
     }
 }
 
 impl PartitionState {
-    /// The latest time of a record in the segments from the `passed`th on and in the first `seen` batches in memory.
-    fn latest_time(&self, passed: usize, seen: usize) -> i64 {
+    /// The latest time of a record in the segments from the `passed`th on and, from offset `from` on, in the first `seen` batches
+    /// in memory.
+    fn latest_time(&self, passed: usize, (from, seen): (u64, usize)) -> i64 {
         let segments = self.segments.list.iter().skip(passed).map(|segment| segment.times.latest);
-        segments.fold(self.tail.times(0, seen).latest, i64::max)
+        segments.fold(self.tail.times(self.tail.find(from), seen).latest, i64::max)
     }
 
     /// From the first batch that is as late as all behind the first segment to the later ones before it, until none is later.
@@ -109,13 +118,14 @@ impl PartitionState {
         &mut self,
         partition: &Partition,
         core: &Core,
+        from: u64,
         seen: (usize, u64),
         session: SessionId,
     ) -> Result<Lookup, FetchError> {
-        let mut peak = self.peak.filter(|peak| peak.start == self.start);
+        let mut peak = self.peak.filter(|peak| peak.from == from);
         loop {
             let next = peak.map_or_else(
-                || (self.latest_time(1, seen.0), self.start),
+                || (self.latest_time(1, (from, seen.0)), from),
                 |peak| (peak.time.saturating_add(1), peak.end),
             );
             match self.search(partition, core, next, seen, session)? {
@@ -123,7 +133,7 @@ impl PartitionState {
                 Lookup::None => break,
                 Lookup::Batch { bytes, base, end } => {
                     let time = partition.dialect.batch(&bytes).map_or(next.0, |facts| facts.max_time).max(next.0);
-                    peak = Some(Peak { start: self.start, time, base, end });
+                    peak = Some(Peak { from, time, base, end });
                     self.peak = peak;
                 }
             }

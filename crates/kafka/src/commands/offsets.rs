@@ -137,15 +137,23 @@ fn by_time(link: &Link, partition: &PartitionHandle, time: i64, start: u64, cx: 
     }
 }
 
-/// The first of the records with the latest time.
+/// The first of the records with the latest time. That of the first batch may lie below the first offset: then it is the latest
+/// of what is left of that batch and all behind it.
 fn latest(link: &Link, partition: &PartitionHandle, start: u64, cx: &Context<'_>) -> Found {
-    let looked = cx.broker.latest_batch(partition, link.info.id);
-    match looked.map_err(|refused| Missing::Refused(error::fetch(refused)))? {
-        Lookup::None => Ok(None),
-        Lookup::Reading => Err(Missing::Reading),
-        Lookup::Batch { bytes, .. } => {
-            let there = records(&bytes).filter(|(offset, _)| *offset >= start as i64);
-            Ok(there.reduce(|best, one| if one.1 > best.1 { one } else { best }))
+    let (mut from, mut latest) = (start, None);
+    loop {
+        let looked = cx.broker.latest_batch(partition, from, link.info.id);
+        match looked.map_err(|refused| Missing::Refused(error::fetch(refused)))? {
+            Lookup::None => return Ok(latest),
+            Lookup::Reading => return Err(Missing::Reading),
+            Lookup::Batch { bytes, base, end } => {
+                let there = records(&bytes).filter(|(offset, _)| *offset >= start as i64);
+                latest = latest.into_iter().chain(there).reduce(|best, one| if one.1 > best.1 { one } else { best });
+                if base >= start {
+                    return Ok(latest);
+                }
+                from = end;
+            }
         }
     }
 }
