@@ -92,6 +92,8 @@ struct Lane {
     next: Next,
     /// Records earlier than this are passed over, until one is not.
     not_before: Option<i64>,
+    /// The offset that could not be read last.
+    failed: Option<u64>,
     /// Batches that have been fetched and not been expanded, back to back.
     batches: VecDeque<Bytes>,
     records: VecDeque<(u64, Record)>,
@@ -145,7 +147,15 @@ impl Broker {
             let partition = PartitionHandle(all[number as usize].clone());
             let next = self.place(&partition, spec.start);
             let not_before = if let Next::Time(time, _) = next { Some(time) } else { None };
-            Lane { partition, number, next, not_before, batches: VecDeque::new(), records: VecDeque::new() }
+            Lane {
+                partition,
+                number,
+                next,
+                not_before,
+                failed: None,
+                batches: VecDeque::new(),
+                records: VecDeque::new(),
+            }
         };
         topic.0.readers.fetch_add(1, Ordering::Relaxed);
         Ok(Stream {

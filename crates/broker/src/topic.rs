@@ -22,6 +22,7 @@ pub(crate) mod restore;
 mod retention;
 mod segments;
 mod settings;
+mod skip;
 mod snapshot;
 mod tail;
 mod trim;

@@ -85,23 +85,41 @@ impl Broker {
                     if !self.is_readable(&lane.partition, offset, session, pending) {
                         return Found::Nothing;
                     }
-                    match self.fetch(&lane.partition, (offset, FETCH_BYTES, true), session, turn) {
-                        Ok(fetched) if fetched.reading => return Found::Nothing,
-                        Ok(fetched) => {
-                            fetched.bytes.into_iter().for_each(|bytes| divide(lane, bytes));
-                            if lane.batches.is_empty() {
-                                return Found::Nothing;
-                            }
-                        }
-                        Err(FetchError::Deleted) => return Found::Deleted,
-                        // It has been trimmed away below the reader.
-                        Err(FetchError::OutOfRange { start, .. }) if start > offset => lane.next = Next::Offset(start),
-                        Err(_) => return Found::Nothing,
+                    if let Err(found) = self.fetch_into(lane, offset, session, turn) {
+                        return found;
                     }
                 }
             }
         }
         Found::Records
+    }
+
+    /// Fetches what a lane reads next, or has it go on elsewhere. Refuses with what it found if neither can be done now.
+    fn fetch_into(&self, lane: &mut Lane, offset: u64, session: SessionId, turn: &mut Turn) -> Result<(), Found> {
+        let fetched = self.fetch(&lane.partition, (offset, FETCH_BYTES, true), session, turn);
+        match fetched {
+            Ok(fetched) if fetched.reading => return Err(Found::Nothing),
+            Ok(fetched) => {
+                fetched.bytes.into_iter().for_each(|bytes| divide(lane, bytes));
+                if !lane.batches.is_empty() {
+                    lane.failed = None;
+                    return Ok(());
+                }
+            }
+            Err(FetchError::Deleted) => return Err(Found::Deleted),
+            Err(FetchError::OutOfRange { start, .. }) if start > offset => {
+                // It has been trimmed away below the reader.
+                lane.next = Next::Offset(start);
+                return Ok(());
+            }
+            Err(FetchError::OutOfRange { .. }) => return Err(Found::Nothing),
+            // The disk may give it the second time.
+            Err(FetchError::Unreadable) if lane.failed.replace(offset) != Some(offset) => return Ok(()),
+            Err(FetchError::Unreadable) => {}
+        }
+        let next = self.pass_unreadable(&lane.partition, offset, session).ok_or(Found::Nothing)?;
+        lane.next = Next::Offset(next);
+        Ok(())
     }
 
     /// Whether readers see this offset. If not, the session is told when something is appended, or waits for what is.

@@ -90,6 +90,8 @@ enum Step {
     Behind(usize, usize, Option<u64>),
     /// The index was wrong.
     Misled,
+    /// Behind so many bytes of whole batches comes what is none; the offset behind them, if there are any.
+    Broken(usize, Option<u64>),
 }
 
 impl Cold {
@@ -162,12 +164,12 @@ impl Cold {
         (entry.map_or(0, |entry| entry.position), entry)
     }
 
-    /// Walks the first `len` bytes of a segment, from where `begin` says on, until a batch is `wanted`. If it was an entry of the
+    /// Walks the first `len` bytes of a segment, which ends before offset `behind`, from where `begin` says on, until a batch is `wanted`. If it was an entry of the
     /// index that said so, and it was wrong, the entry is forgotten, and `begin` asked again.
     pub(super) fn walk(
         &mut self,
         dialect: &dyn Dialect,
-        (segment, len): (u64, u64),
+        (segment, len, behind): (u64, u64, u64),
         begin: impl Fn(&mut Self) -> Place,
         wanted: impl Fn(&BatchFacts) -> bool,
     ) -> Walked {
@@ -184,7 +186,7 @@ impl Cold {
             let Some(bytes) = self.piece(segment, at, need) else {
                 return Walked::Missing(at, need, claimed.is_none());
             };
-            match self.walk_piece(dialect, (segment, at), &bytes, &mut claimed, &wanted) {
+            match self.walk_piece(dialect, (segment, at, behind), &bytes, &mut claimed, &wanted) {
                 Step::Found(from, facts) => return Walked::Found(at + from as u64, bytes.slice(from..), facts),
                 Step::Behind(walked, wanted, next) => {
                     at += walked as u64;
@@ -198,6 +200,12 @@ impl Cold {
                     (at, claimed) = begin(self);
                     need = 1;
                 }
+                Step::Broken(walked, next) => {
+                    if let Some(next) = next {
+                        self.remember(next, segment, at + walked as u64);
+                    }
+                    return Walked::Broken;
+                }
             }
         }
         Walked::End
@@ -207,7 +215,7 @@ impl Cold {
     fn walk_piece(
         &mut self,
         dialect: &dyn Dialect,
-        (segment, at): (u64, u64),
+        (segment, at, behind): (u64, u64, u64),
         bytes: &[u8],
         claimed: &mut Option<Entry>,
         wanted: &impl Fn(&BatchFacts) -> bool,
@@ -225,8 +233,14 @@ impl Cold {
                 self.misled(segment, claimed);
                 return Step::Misled;
             }
-            let Some(facts) = facts else { return Step::Behind(from, rest + 1, next) };
+            let Some(facts) = facts else {
+                return if rest < HEADER_MAX { Step::Behind(from, rest + 1, next) } else { Step::Broken(from, next) };
+            };
             *claimed = None;
+            let fits = facts.base.checked_add(facts.count.into()).is_some_and(|end| end <= behind);
+            if facts.len == 0 || facts.base < next.unwrap_or(segment) || !fits {
+                return Step::Broken(from, next);
+            }
             if facts.len > rest {
                 return Step::Behind(from, facts.len, next);
             }
@@ -248,6 +262,11 @@ impl Cold {
             index.forget(&entry);
         }
         true
+    }
+
+    /// How far a segment has been walked on the way to `offset`.
+    pub(super) fn walked_to(&self, segment: u64, offset: u64) -> u64 {
+        self.known.range(..=offset).next_back().filter(|(_, (of, _))| *of == segment).map_or(segment, |(next, _)| *next)
     }
 
     /// Asks the reader thread for a piece, unless that has been done.

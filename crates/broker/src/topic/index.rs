@@ -117,6 +117,12 @@ impl Index {
         }
     }
 
+    /// The first offset behind this one that it knows a batch by, in the first `len` bytes of the segment.
+    pub(super) fn behind(&self, offset: u64, len: u64) -> Option<u64> {
+        let next = self.entries.get(self.entries.partition_point(|entry| entry.offset <= offset))?;
+        (next.position < len).then_some(next.offset)
+    }
+
     /// The entry was wrong.
     pub(super) fn forget(&mut self, wrong: &Entry) {
         self.entries.retain(|entry| entry != wrong);

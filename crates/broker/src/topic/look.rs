@@ -30,7 +30,8 @@ impl PartitionState {
         }
         let wanted = |facts: &BatchFacts| facts.base + u64::from(facts.count) > offset;
         let begin = |cold: &mut Cold| cold.begin(segment, offset, len);
-        match self.cold.walk(partition.dialect.as_ref(), (segment, len), begin, wanted) {
+        let behind = self.segments.behind(segment, self.end);
+        match self.cold.walk(partition.dialect.as_ref(), (segment, len, behind), begin, wanted) {
             Walked::Found(at, bytes, _) => {
                 let (end, next) = self.gather(partition, &bytes, max, whole);
                 let behind = at + end as u64;

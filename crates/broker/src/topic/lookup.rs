@@ -220,7 +220,8 @@ impl PartitionState {
         let wanted = |facts: &BatchFacts| {
             facts.base >= until || facts.base + u64::from(facts.count) > from && facts.max_time >= time
         };
-        let searched = match self.cold.walk(partition.dialect.as_ref(), (segment, len), begin, wanted) {
+        let behind = self.segments.behind(segment, self.end);
+        let searched = match self.cold.walk(partition.dialect.as_ref(), (segment, len, behind), begin, wanted) {
             Walked::Found(_, bytes, BatchFacts { len, base, count, .. }) if base < until => {
                 Searched::Found(Lookup::Batch { bytes: bytes.slice(..len), base, end: base + u64::from(count) })
             }

@@ -120,6 +120,11 @@ impl Segments {
         self.list.get(self.list.partition_point(|segment| segment.base <= offset).checked_sub(1)?)
     }
 
+    /// The offset behind a segment; behind the last one lies `end`.
+    pub(crate) fn behind(&self, base: u64, end: u64) -> u64 {
+        self.list.get(self.list.partition_point(|segment| segment.base <= base)).map_or(end, |next| next.base)
+    }
+
     /// Whether all that has been written is synced.
     pub(crate) fn is_synced(&self) -> bool {
         self.unsynced.is_empty()
