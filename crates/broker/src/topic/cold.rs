@@ -164,8 +164,8 @@ impl Cold {
         (entry.map_or(0, |entry| entry.position), entry)
     }
 
-    /// Walks the first `len` bytes of a segment, which ends before offset `behind`, from where `begin` says on, until a batch is `wanted`. If it was an entry of the
-    /// index that said so, and it was wrong, the entry is forgotten, and `begin` asked again.
+    /// Walks the first `len` bytes of a segment, which ends before offset `behind`, from where `begin` says on, until a batch is
+    /// `wanted`. If it was an entry of the index that said so, and it was wrong, the entry is forgotten, and `begin` asked again.
     pub(super) fn walk(
         &mut self,
         dialect: &dyn Dialect,
