@@ -124,7 +124,10 @@ impl Survivor {
             bodies_off,
             len,
         };
-        self.offset += raw.write_to(self.file.file.as_ref(), shared)?;
+        let run = raw.finish(shared);
+        self.file.file.write_at(&raw.bodies.buffer[run.clone()], self.offset)?;
+        shared.bytes_written.fetch_add(run.len() as u64, Ordering::Relaxed);
+        self.offset += run.len() as u64;
         self.index.chunks.push(at);
         Ok(())
     }

@@ -12,7 +12,8 @@ use crate::latch::Work;
 use crate::latch::raw_chunk::RawChunk;
 use crate::shared::Shared;
 use narumq_model::{Durability, Epoch, Lsn, Time, WriterId};
-use std::io;
+use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -96,12 +97,17 @@ impl Writer {
     #[expect(clippy::disallowed_methods, reason = "the writer thread measures its own idle time")]
     pub(crate) fn handle(&mut self, work: Vec<Work>, stop: bool) -> io::Result<()> {
         let took = !work.is_empty();
+        let mut chunks: Vec<RawChunk> = Vec::new();
         for item in work {
             match item {
-                Work::Chunk(chunk) => self.write(chunk)?,
-                Work::Seal { file, index, offset } => self.seal(&file, &index, offset)?,
+                Work::Chunk(chunk) => chunks.push(chunk),
+                Work::Seal { file, index, offset } => {
+                    self.write(std::mem::take(&mut chunks))?;
+                    self.seal(&file, &index, offset)?;
+                }
             }
         }
+        self.write(chunks)?;
         if took {
             self.shared.written.store(self.last_written.0, Ordering::Release);
             if self.shared.options.confirm_at_written || self.shared.options.durability == Durability::Os {
@@ -130,24 +136,35 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, mut chunk: RawChunk) -> io::Result<()> {
-        let queued = (chunk.heads.len() + chunk.bodies.len()) as u64;
+    /// Writes chunks that follow each other in one file, in one go: where each write is durable when it returns, they share
+    /// what that costs. None of them says of another one that it is durable.
+    fn write(&mut self, mut chunks: Vec<RawChunk>) -> io::Result<()> {
+        let Some((used, offset)) = chunks.first().map(|first| (first.file.clone(), first.offset)) else {
+            return Ok(());
+        };
+        let queued: usize = chunks.iter().map(|chunk| chunk.heads.len() + chunk.bodies.len()).sum();
         let shared = self.shared.clone();
-        let written = chunk.write_to(self.file_for(&chunk.file)?.file.as_ref(), &shared)?;
-        let behind = chunk.offset + written;
-        if behind * 2 >= chunk.file.limit() && !chunk.file.half.swap(true, Ordering::Relaxed) {
-            self.shared.task(Task::Prefill);
+        let runs: Vec<Range<usize>> = chunks.iter_mut().map(|chunk| chunk.finish(&shared)).collect();
+        let slices = chunks.iter().zip(&runs).map(|(chunk, run)| IoSlice::new(&chunk.bodies.buffer[run.clone()]));
+        let mut slices: Vec<IoSlice<'_>> = slices.collect();
+        let written = slices.iter().map(|slice| slice.len() as u64).sum();
+        self.file_for(&used)?.file.write_vectored_at(&mut slices, offset)?;
+        shared.bytes_written.fetch_add(written, Ordering::Relaxed);
+        if (offset + written) * 2 >= used.limit() && !used.half.swap(true, Ordering::Relaxed) {
+            shared.task(Task::Prefill);
         }
         self.unsynced += written;
-        self.last_written = Lsn(chunk.first_lsn.0 + u64::from(chunk.entries) - 1);
-        let mut latch = self.shared.latch();
-        latch.written = (chunk.file.number(), chunk.number + 1);
-        latch.queued -= queued;
-        self.shared.pending.store(latch.queued, Ordering::Relaxed);
-        let usual = self.shared.options.chunk_bytes * 2 + (256 << 10);
-        if latch.pool.len() < POOL && chunk.bodies.buffer.capacity() <= usual {
-            latch.pool.push(chunk.bodies.buffer);
+        let mut latch = shared.latch();
+        latch.queued -= queued as u64;
+        for chunk in chunks {
+            self.last_written = Lsn(chunk.first_lsn.0 + u64::from(chunk.entries) - 1);
+            latch.written = (chunk.file.number(), chunk.number + 1);
+            let usual = shared.options.chunk_bytes * 2 + (256 << 10);
+            if latch.pool.len() < POOL && chunk.bodies.buffer.capacity() <= usual {
+                latch.pool.push(chunk.bodies.buffer);
+            }
         }
+        shared.pending.store(latch.queued, Ordering::Relaxed);
         Ok(())
     }
 

@@ -10,13 +10,11 @@
 //! With more heads than there is room for, all of it is copied into a buffer of its own, laid out as a small one.
 
 use crate::chunk::{BLOCK, ChunkHeader, ChunkKind, HEADER, round_up};
-use crate::disk::File;
 use crate::files::FileUse;
 use crate::shared::Shared;
 use narumq_model::{Lsn, Time};
-use std::io;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A closed chunk on its way to the writer thread.
 pub(crate) struct RawChunk {
@@ -74,8 +72,8 @@ pub(crate) fn layout(heads: usize, bodies: usize) -> (usize, usize) {
 }
 
 impl RawChunk {
-    /// Writes the chunk to its place, not yet synced; returns its length in bytes.
-    pub(crate) fn write_to(&mut self, file: &dyn File, shared: &Shared) -> io::Result<u64> {
+    /// The chunk as it lies in the file: aligned to 4 KiB in memory, its length a multiple of that.
+    pub(crate) fn finish(&mut self, shared: &Shared) -> Range<usize> {
         let header = ChunkHeader {
             kind: ChunkKind::Data,
             writer: shared.options.writer,
@@ -94,9 +92,7 @@ impl RawChunk {
         };
         let (start, end) = self.assemble();
         header.write(&mut self.bodies.buffer[start..end]);
-        file.write_at(&self.bodies.buffer[start..end], self.offset)?;
-        shared.bytes_written.fetch_add((end - start) as u64, Ordering::Relaxed);
-        Ok((end - start) as u64)
+        start..end
     }
 
     /// The chunk as one run of bytes, header not yet written: (buffer, start, end), start aligned to 4 KiB in memory.
