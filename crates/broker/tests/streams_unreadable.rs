@@ -26,6 +26,13 @@ fn what_is_no_batch_does_not_end_a_reader() {
     }
     rig.fence();
     rig.close();
+    // What the log holds of it now is not read again: a start has seen the segments whole, and a State says so.
+    let disk = disk.after_kill(Plan::default());
+    let mut rig = open(&disk);
+    let p = partition(&rig, "t", 0);
+    let trimmed = rig.turn(|rig, turn| rig.broker.trim(&p, 10, turn)).expect("it is there");
+    rig.durable(trimmed.1);
+    rig.close();
     let disk = disk.after_kill(Plan::default());
     let mut segments: Vec<String> = disk.list().expect("names");
     segments.retain(|name| name.ends_with(".segment"));
@@ -62,7 +69,7 @@ fn what_is_no_batch_does_not_end_a_reader() {
             }
             rig.wait("a piece is read", |rig| rig.broker.reading() == 0);
         }
-        let expected = (0..COUNT * 10).filter(|offset| !gaps.iter().any(|gap| gap.contains(offset)));
+        let expected = (10..COUNT * 10).filter(|offset| !gaps.iter().any(|gap| gap.contains(offset)));
         let holes: Vec<_> = offsets.windows(2).filter(|two| two[0] + 1 != two[1]).collect();
         let told = warnings.lock().expect("one thread");
         assert!(expected.eq(offsets.iter().copied()), "{holes:?} instead of {gaps:?}: {told:?}");
