@@ -1,4 +1,4 @@
-//! Chunks: what is written and synced at once.
+//! Chunks: what is written as a whole, and after a crash is there as a whole or not at all.
 //!
 //! ```text
 //! 0        104          104+head_len        bodies_off                    len (multiple of 4096)
