@@ -25,6 +25,8 @@ pub struct Copy {
     pub writes: Vec<CopyWrite>,
     /// Files that were written through the page cache and are to be synced with the rest.
     pub sync: Vec<String>,
+    /// How many bytes of them are not synced.
+    pub unsynced: u64,
     /// What the owner wants to hear when they are done.
     pub through: u64,
 }
@@ -68,8 +70,8 @@ pub(crate) enum Task {
 
 /// Unsynced bytes at which files are synced though more is to be copied.
 const UNSYNCED_MAX: u64 = 32 << 20;
-/// After so long without a task what was copied is synced, and files are removed that may be: a sync for every copy would cost
-/// more than the copies.
+/// After so long without a task what was copied is synced: a sync for every copy would cost more than the copies. Files that are
+/// not wanted are removed then, or with a sync before.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Files kept open.
 const OPEN_MAX: usize = 64;
@@ -162,6 +164,7 @@ impl Copier {
                 WriteWay::Hint => drop(self.hint(write)),
             }
         }
+        self.bytes += copy.unsynced;
         for name in copy.sync {
             let file = self.shared.files.disk.open_cached(&name, false)?;
             self.named = true;
@@ -169,7 +172,11 @@ impl Copier {
         }
         listener.copied(object, copy.through, false);
         self.copied.insert(object, copy.through);
-        if self.bytes >= UNSYNCED_MAX { self.sync() } else { Ok(()) }
+        if self.bytes < UNSYNCED_MAX {
+            return Ok(());
+        }
+        self.sync()?;
+        self.remove()
     }
 
     /// Makes all that was copied durable, then tells the owners.

@@ -70,9 +70,7 @@ impl Partition {
     pub(super) fn copy_cached(&self, state: &mut PartitionState) -> Option<Copy> {
         let writes = std::mem::take(&mut state.hints);
         let through = state.copied;
-        if let Some(cached) = &mut state.cached {
-            cached.unsynced = 0;
-        }
+        let unsynced = state.cached.as_mut().map_or(0, |cached| std::mem::take(&mut cached.unsynced));
         if state.deleted || through <= state.segments.safe.2 && writes.is_empty() {
             state.copying = false;
             return None;
@@ -81,7 +79,7 @@ impl Partition {
         let names = state.segments.list.iter().filter(|segment| segment.base >= from);
         let sync = names.map(|segment| name(self.id, segment.id())).collect();
         state.segments.written(through);
-        Some(Copy { writes, sync, through })
+        Some(Copy { writes, sync, unsynced, through })
     }
 }
 
