@@ -11,15 +11,16 @@ impl Broker {
     pub(crate) fn pass_unreadable(&self, of: &PartitionHandle, offset: u64, session: SessionId) -> Option<u64> {
         let partition = &of.0;
         let mut state = partition.lock();
-        let of = state.segments.holding(offset).map(|of| (of.base, state.segments.readable(of)));
         let in_tail = state.tail.first().is_some_and(|first| first <= offset);
-        if let Some((segment, _)) = of.filter(|(_, len)| !in_tail && *len > STEP)
+        let holding = if in_tail { None } else { state.segments.holding(offset) };
+        let of = holding.map(|of| (of.base, state.segments.readable(of)));
+        if let Some((segment, _)) = of.filter(|(_, len)| *len > STEP)
             && !state.load_index(partition, &self.core, segment, session)
         {
             return None;
         }
-        let begin = of.filter(|_| !in_tail).map_or(offset, |(segment, _)| state.cold.walked_to(segment, offset));
-        let next = state.behind_unreadable(of.filter(|_| !in_tail), offset);
+        let begin = of.map_or(offset, |(segment, _)| state.cold.walked_to(segment, offset));
+        let next = state.behind_unreadable(of, offset);
         drop(state);
         let why =
             format!("what begins there is no batch, or the disk does not give it: readers go on at offset {next}");
