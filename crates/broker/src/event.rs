@@ -82,6 +82,12 @@ pub trait Wake: Send + Sync {
     fn wake(&self, worker: u16);
 }
 
+impl<F: Fn(u16) + Send + Sync> Wake for F {
+    fn wake(&self, worker: u16) {
+        self(worker);
+    }
+}
+
 /// What waits for the sessions of one worker.
 type Mail = Vec<(SessionId, Event)>;
 

@@ -4,23 +4,15 @@
 //! comes of it. What the broker's own threads do is awaited.
 
 use crate::{Cause, ConnInfo, Context, Door, Outbox, Session};
-use narumq_broker::{Broker, Event, Turn, Wake};
+use narumq_broker::{Broker, Event, Turn};
 use narumq_model::{Lsn, SessionId, Time};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// How long something that must happen may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: u16) {
-        let _ = self.0.send(());
-    }
-}
 
 /// One client's end.
 pub struct Peer {
@@ -58,7 +50,7 @@ impl Peers {
     /// Nobody yet. The broker wakes worker 0 here from now on.
     pub fn new(broker: Arc<Broker>, now: Time) -> Self {
         let (ring, bell) = channel();
-        broker.mailboxes().set_wake(Box::new(Bell(ring)));
+        broker.mailboxes().set_wake(Box::new(move |_| _ = ring.send(())));
         Self { broker, now, all: Vec::new(), bell }
     }
 

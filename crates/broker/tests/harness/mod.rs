@@ -13,7 +13,7 @@ pub use specs::*;
 use bytes::Bytes;
 use narumq_broker::{
     Broker, ConsumerSpec, Declared, Delivery, Event, Got, Outcome, QueueCounts, QueueHandle, QueueSpec, Route,
-    RouteQuery, Settings, Turn, Vhost, Wake,
+    RouteQuery, Settings, Turn, Vhost,
 };
 use narumq_log::disk::Disk;
 use narumq_log::{Given, Options};
@@ -23,7 +23,7 @@ use narumq_model::{
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// How long something that must happen may take before the test fails.
@@ -31,14 +31,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A moment.
 pub const REST: Duration = Duration::from_millis(2);
-
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: u16) {
-        let _ = self.0.send(());
-    }
-}
 
 /// A running broker.
 pub struct Rig {
@@ -74,7 +66,7 @@ impl Rig {
         };
         let broker = Broker::open(settings, options, Given { disk, random }, now)?;
         let (ring, bell) = channel();
-        broker.mailboxes().set_wake(Box::new(Bell(ring)));
+        broker.mailboxes().set_wake(Box::new(move |_| _ = ring.send(())));
         let user = broker.authenticate("guest", b"guest", true).expect("guest is there");
         let vhost = broker.open_vhost("/", &user).expect("the vhost is there");
         Ok(Self { broker, vhost, now, events: VecDeque::new(), bell, builder: MessageBuilder::default() })

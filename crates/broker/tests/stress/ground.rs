@@ -1,12 +1,12 @@
 //! The broker that all workers share, and its queues.
 
 use crate::harness::{binding, exchange, session, small, unique};
-use narumq_broker::{Broker, Declared, Event, QueueHandle, QueueSpec, Settings, Turn, Vhost, Wake};
+use narumq_broker::{Broker, Declared, Event, QueueHandle, QueueSpec, Settings, Turn, Vhost};
 use narumq_log::Given;
 use narumq_log::disk::memory::MemoryDisk;
 use narumq_model::{ExchangeKind, Overflow, QueuePolicy, SessionId, Time};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,15 +24,6 @@ pub struct Ground {
     bell: Mutex<Receiver<()>>,
 }
 
-struct Bell(SyncSender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: u16) {
-        // One ring that nobody has heard yet is enough.
-        let _ = self.0.try_send(());
-    }
-}
-
 impl Ground {
     pub fn new(workers: u16) -> Self {
         let settings = Settings { workers, memory_limit: u64::MAX, ..Settings::default() };
@@ -41,7 +32,8 @@ impl Ground {
         let user = broker.authenticate("guest", b"guest", true).expect("guest is there");
         let vhost = broker.open_vhost("/", &user).expect("the vhost is there");
         let (ring, bell) = sync_channel(1);
-        broker.mailboxes().set_wake(Box::new(Bell(ring)));
+        // One ring that nobody has heard yet is enough.
+        broker.mailboxes().set_wake(Box::new(move |_| _ = ring.try_send(())));
         let mut ground = Self { broker, vhost, kept: Vec::new(), now: AtomicU64::new(1_000), bell: Mutex::new(bell) };
         let mut turn = ground.turn(0);
         let declared = KEPT.map(|name| ground.declare(name, &mut turn));
