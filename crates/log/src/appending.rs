@@ -5,8 +5,12 @@ use crate::body::BodyPlace;
 use crate::chunk::crc32c;
 use crate::entry::Entry;
 use crate::latch::Latch;
+use bytes::Bytes;
 use narumq_model::Lsn;
 use std::sync::atomic::Ordering;
+
+/// Bodies from this size on are lent: the blocks that both ends take beside what is copied, and what is not, cost less than a copy.
+const LENT_MIN: usize = 32 << 10;
 
 /// Where an entry went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,17 @@ impl Log {
         let mut latch = self.shared.latch();
         latch.reserve(entry.size_bound(), entry.body.len());
         let lsn = latch.push(entry, crc);
+        self.appended(&mut latch, lsn)
+    }
+
+    /// As [`append`](Self::append), of a body that stays as it is: a large one is written from where it lies. `entry` has none.
+    pub fn append_lent(&self, entry: &Entry<'_>, body: &Bytes) -> Appended {
+        if body.len() < LENT_MIN {
+            return self.append(&Entry { body, ..*entry });
+        }
+        let crc = crc32c(body);
+        let mut latch = self.shared.latch();
+        let lsn = latch.lend(entry, body, crc);
         self.appended(&mut latch, lsn)
     }
 

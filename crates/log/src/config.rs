@@ -28,8 +28,8 @@ pub struct Options {
     pub pending_bytes_max: u64,
     /// Free bytes of the disk below which publishers are blocked; more if files and States are large. 0 = never blocked.
     pub disk_reserve: u64,
-    /// A file that is mostly dead is emptied if little has changed in it for this time, in milliseconds, or since another
-    /// file was sealed.
+    /// A file that is mostly dead is emptied if little has changed in it for this time, in milliseconds, or while four others
+    /// were sealed; while space is short, one.
     pub settle_ms: u64,
     /// Whether the next file is filled with zeros ahead of its use, on a thread of its own.
     pub prefill: bool,

@@ -10,7 +10,7 @@ use crate::index::FileIndex;
 use crate::shared::Shared;
 use crate::states::States;
 use crate::survivor::Survivor;
-use clean::Cleaning;
+use clean::{Cleaning, Occasion};
 use narumq_model::{Lsn, ObjectId};
 use round::Round;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ impl Housekeeper {
         // What the last process left dead is retired at once: a process that is always short-lived must not pile up files.
         let mut result = self.look();
         self.begin_round();
-        self.observe();
+        self.observe(Occasion::Settled);
         loop {
             if let Err(error) = result {
                 self.shared.fail(format!("log files: {error}"));
@@ -101,7 +101,7 @@ impl Housekeeper {
                 Task::Look => self.look(),
                 Task::Prefill => self.prefill(),
                 Task::Tick => {
-                    self.observe();
+                    self.observe(Occasion::Settled);
                     self.look()
                 }
                 Task::Empty => self.empty_next().and_then(|()| self.look()),
@@ -113,7 +113,7 @@ impl Housekeeper {
         self.unrounded.insert(file.number(), changed(index));
         self.sealed.insert(file.number(), file);
         self.begin_round();
-        self.observe();
+        self.observe(Occasion::Sealed);
         self.look()
     }
 

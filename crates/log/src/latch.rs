@@ -1,8 +1,8 @@
 //! The append latch: the open chunk, the open file's index, and what waits for the writer thread.
 //!
-//! Appending copies head and body into the open chunk and gives the entry its LSN; nothing here touches a disk. A chunk
-//! is closed when it is full, when the file is, or when the writer thread takes it. The place of the open chunk in its
-//! file is known from its first entry on, because everything before it is closed.
+//! Appending copies head and body into the open chunk (a large body may be lent) and gives the entry its LSN; nothing here
+//! touches a disk. A chunk is closed when it is full, when the file is, or when the writer thread takes it. The place of the
+//! open chunk in its file is known from its first entry on, because everything before it is closed.
 
 pub(crate) mod raw_chunk;
 
@@ -13,8 +13,9 @@ use crate::entry::{Entry, Kind};
 use crate::files::{FileUse, Files};
 use crate::index::{ChunkAt, FileIndex};
 use crate::states::{Placed, Written};
+use bytes::Bytes;
 use narumq_model::{Lsn, Time};
-use raw_chunk::{Bodies, RawChunk, layout};
+use raw_chunk::{Bodies, LENT_ROOM, RawChunk, layout};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -150,11 +151,27 @@ impl Latch {
 
     /// Appends a body. Heads that speak of it follow.
     pub(crate) fn push_body(&mut self, body: &[u8], crc: u32) -> BodyPlace {
-        let (offset, len) = (self.bodies.len() as u64, body.len() as u64);
-        self.bodies.buffer.extend_from_slice(body);
-        self.queued += len;
+        let offset = self.bodies.len();
+        self.bodies.push(body);
+        self.queued += body.len() as u64;
+        self.body_at(offset, body, crc)
+    }
+
+    /// Makes room for an entry and its body, and appends them; the body is written from where it lies.
+    pub(crate) fn lend(&mut self, entry: &Entry<'_>, body: &Bytes, crc: u32) -> Lsn {
+        self.reserve(entry.head_bound() + body.len() + BLOCK, LENT_ROOM);
+        let before = self.bodies.len();
+        let offset = self.bodies.lend(body);
+        self.queued += (self.bodies.len() - before) as u64;
+        let place = self.body_at(offset, body, crc);
+        self.push_head(entry, Some(place))
+    }
+
+    fn body_at(&mut self, offset: usize, body: &[u8], crc: u32) -> BodyPlace {
+        let len = body.len() as u64;
         self.change_bytes += len;
-        BodyPlace { file: self.place.file.id(), chunk: self.index.chunks.len() as u32, offset, len, crc }
+        let (file, chunk) = (self.place.file.id(), self.index.chunks.len() as u32);
+        BodyPlace { file, chunk, offset: offset as u64, len, crc }
     }
 
     /// Appends an entry whose body, if it has one, lies in the open file already.
@@ -193,7 +210,7 @@ impl Latch {
         if self.entries == 0 {
             return;
         }
-        let (bodies_off, len) = layout(self.heads.len(), self.bodies.len());
+        let (bodies_off, len) = layout(self.heads.len(), &self.bodies);
         self.index
             .chunks
             .push(ChunkAt { block: (self.place.offset / BLOCK as u64) as u32, bodies_off: bodies_off as u32 });

@@ -87,7 +87,7 @@ impl Survivor {
         let place = (!entry.body.is_empty()).then(|| {
             known.unwrap_or_else(|| {
                 let (offset, len) = (self.bodies.len() as u64, entry.body.len() as u64);
-                self.bodies.buffer.extend_from_slice(entry.body);
+                self.bodies.push(entry.body);
                 BodyPlace { file, chunk, offset, len, crc }
             })
         });
@@ -110,7 +110,7 @@ impl Survivor {
         if self.entries == 0 {
             return Ok(());
         }
-        let (bodies_off, len) = layout(self.heads.len(), self.bodies.len());
+        let (bodies_off, len) = layout(self.heads.len(), &self.bodies);
         let at = ChunkAt { block: (self.offset / BLOCK as u64) as u32, bodies_off: bodies_off as u32 };
         let mut raw = RawChunk {
             heads: std::mem::take(&mut self.heads),
@@ -124,10 +124,10 @@ impl Survivor {
             bodies_off,
             len,
         };
-        let run = raw.finish(shared);
-        self.file.file.write_at(&raw.bodies.buffer[run.clone()], self.offset)?;
-        shared.bytes_written.fetch_add(run.len() as u64, Ordering::Relaxed);
-        self.offset += run.len() as u64;
+        let start = raw.finish(shared);
+        self.file.file.write_at(&raw.bodies.buffer[start..], self.offset)?;
+        shared.bytes_written.fetch_add(len as u64, Ordering::Relaxed);
+        self.offset += len as u64;
         self.index.chunks.push(at);
         Ok(())
     }

@@ -13,7 +13,6 @@ use crate::latch::raw_chunk::RawChunk;
 use crate::shared::Shared;
 use narumq_model::{Durability, Epoch, Lsn, Time, WriterId};
 use std::io::{self, IoSlice};
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -144,8 +143,8 @@ impl Writer {
         };
         let queued: usize = chunks.iter().map(|chunk| chunk.heads.len() + chunk.bodies.len()).sum();
         let shared = self.shared.clone();
-        let runs: Vec<Range<usize>> = chunks.iter_mut().map(|chunk| chunk.finish(&shared)).collect();
-        let slices = chunks.iter().zip(&runs).map(|(chunk, run)| IoSlice::new(&chunk.bodies.buffer[run.clone()]));
+        let starts: Vec<usize> = chunks.iter_mut().map(|chunk| chunk.finish(&shared)).collect();
+        let slices = chunks.iter().zip(starts).flat_map(|(chunk, start)| chunk.slices(start));
         let mut slices: Vec<IoSlice<'_>> = slices.collect();
         let written = slices.iter().map(|slice| slice.len() as u64).sum();
         self.file_for(&used)?.file.write_vectored_at(&mut slices, offset)?;
@@ -154,6 +153,8 @@ impl Writer {
             shared.task(Task::Prefill);
         }
         self.unsynced += written;
+        // What was lent is given back before anybody has to wait for the latch.
+        chunks.iter_mut().for_each(|chunk| chunk.bodies.lent.clear());
         let mut latch = shared.latch();
         latch.queued -= queued as u64;
         for chunk in chunks {

@@ -2,7 +2,7 @@
 
 use super::Partition;
 use super::producers::Judged;
-use super::tail::Times;
+use super::tail::{Lies, Times};
 use crate::core::Core;
 use crate::dialect::ProducerRun;
 use crate::turn::Turn;
@@ -77,13 +77,16 @@ impl Broker {
         let (base, epoch) = (state.end, self.leader_epoch());
         let (mut file, cached) = (0, state.cached.is_some());
         let times = Times { latest: batch.max_time, arrived: turn.now };
-        let lsn = state.tail.push((base, times), batch.bytes, |bytes| {
-            partition.dialect.place(bytes, base, epoch);
+        let place = |bytes: &mut [u8]| partition.dialect.place(bytes, base, epoch);
+        let lsn = state.tail.push((base, times), batch.bytes, place, |lies| {
             if cached {
                 return Lsn(0);
             }
-            let entry = Entry { seq: seq(base), body: bytes, ..Entry::new(Kind::Batch, partition.id, turn.now) };
-            let appended = self.core.log.append(&entry);
+            let entry = Entry { seq: seq(base), ..Entry::new(Kind::Batch, partition.id, turn.now) };
+            let appended = match lies {
+                Lies::Here(body) => self.core.log.append(&Entry { body, ..entry }),
+                Lies::Shared(body) => self.core.log.append_lent(&entry, &body),
+            };
             file = appended.file;
             appended.lsn
         });

@@ -63,6 +63,16 @@ const BLOCK_MIN: usize = 4 << 10;
 const BLOCK_MAX: usize = 1 << 20;
 /// Blocks from this size on begin at a chosen place.
 const PLACED_MIN: usize = 64 << 10;
+/// Batches from this size on can be kept at once.
+const SHARED_MIN: usize = 32 << 10;
+
+/// How the bytes of a batch lie that was appended.
+pub(super) enum Lies<'a> {
+    /// Among others that will come.
+    Here(&'a [u8]),
+    /// So that they can be kept.
+    Shared(Bytes),
+}
 
 /// The newest batches.
 #[derive(Debug, Default)]
@@ -98,12 +108,14 @@ impl Tail {
         self.batches.front().map(|batch| batch.base)
     }
 
-    /// Appends a batch. `enter` sees the bytes where they lie and may change them; it returns the batch's entry in the log.
+    /// Appends a batch. `place` sees the bytes where they lie and may change them, `enter` where they stay; it returns the batch's
+    /// entry in the log.
     pub(super) fn push(
         &mut self,
         (base, times): (u64, Times),
         batch: &[u8],
-        enter: impl FnOnce(&mut [u8]) -> Lsn,
+        place: impl FnOnce(&mut [u8]),
+        enter: impl FnOnce(Lies<'_>) -> Lsn,
     ) -> Lsn {
         if self.open.capacity() - self.open.len() < batch.len() {
             self.freeze(self.end());
@@ -112,7 +124,14 @@ impl Tail {
         }
         let (pos, at) = (self.end(), self.open.len());
         self.open.extend_from_slice(batch);
-        let lsn = enter(&mut self.open[at..]);
+        place(&mut self.open[at..]);
+        let lsn = if batch.len() < SHARED_MIN {
+            enter(Lies::Here(&self.open[at..]))
+        } else {
+            self.freeze(self.end());
+            let shared = self.runs.back().map(|run| run.bytes.slice(run.bytes.len() - batch.len()..));
+            enter(Lies::Shared(shared.unwrap_or_default()))
+        };
         self.batches.push_back(BatchAt { base, pos, lsn, times });
         lsn
     }
@@ -249,7 +268,7 @@ mod tests {
         let mut bytes = Vec::new();
         for n in 0..2_000u64 {
             let batch = vec![n as u8; 1 + (n as usize * 37) % 300];
-            tail.push((n * 3, Times::NONE), &batch, |_| Lsn(n));
+            tail.push((n * 3, Times::NONE), &batch, |_| {}, |_| Lsn(n));
             bytes.extend(batch);
             if n % 7 == 0 {
                 let from = tail.pos(tail.find(n * 2));
@@ -271,7 +290,7 @@ mod tests {
     #[test]
     fn large_blocks_lie_in_memory_as_in_their_segment() {
         let mut tail = Tail { shift: 1_234, ..Tail::default() };
-        (0..40).for_each(|n| _ = tail.push((n, Times::NONE), &[7; 100_001], |_| Lsn(n)));
+        (0..40).for_each(|n| _ = tail.push((n, Times::NONE), &[7; 100_001], |_| {}, |_| Lsn(n)));
         let mut out: Vec<Bytes> = Vec::new();
         let end = tail.end();
         tail.bytes(0, end, &mut out);
@@ -285,7 +304,7 @@ mod tests {
     #[test]
     fn as_many_whole_batches_as_fit() {
         let mut tail = Tail::default();
-        (0..10).for_each(|n| _ = tail.push((n, Times::NONE), &[0; 100], |_| Lsn(n)));
+        (0..10).for_each(|n| _ = tail.push((n, Times::NONE), &[0; 100], |_| {}, |_| Lsn(n)));
         assert_eq!(tail.fits(2, 10, 350, true), 5);
         assert_eq!(tail.fits(2, 4, 350, true), 4);
         assert_eq!((tail.fits(2, 10, 99, true), tail.fits(2, 10, 99, false)), (3, 2));

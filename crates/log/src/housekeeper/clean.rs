@@ -1,8 +1,9 @@
 //! Which files are worth emptying: mostly dead, and not about to die by themselves.
 //!
-//! A consumer that keeps up kills each file soon after it is sealed: copying out of it would be waste. So a file must look
-//! mostly dead twice, with little change between: when another file is sealed, or when [`Options::settle_ms`] have passed.
-//! The emptiest goes first. As the disk gets short of space fuller files are emptied too.
+//! A consumer that keeps up kills each file soon after it is sealed, and who settles in large steps some files at once: copying
+//! out of them would be waste. So a file must look mostly dead again and again, with little change between, while a number of
+//! others is sealed, or once when [`Options::settle_ms`] have passed. The emptiest goes first. As the disk gets short of space
+//! fuller files are emptied too, and the next look decides.
 //!
 //! [`Options::settle_ms`]: crate::Options::settle_ms
 
@@ -15,13 +16,27 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// A file with more than this share wanted is not emptied while there is space.
+const SHARE_MOST: f64 = 0.5;
 /// A file with more than this share wanted is never emptied: what that frees is not worth the copy.
 const SHARE_MAX: f64 = 0.875;
 
+/// Files sealed while another one looks mostly dead, at which it is emptied.
+const SEALS: u32 = 4;
+
+/// Why files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Another one was sealed.
+    Sealed,
+    /// Time has passed.
+    Settled,
+}
+
 #[derive(Default)]
 pub(super) struct Cleaning {
-    /// Files that look mostly dead, and how many messages were wanted of each.
-    seen: HashMap<u64, i64>,
+    /// Files that look mostly dead, how many messages were wanted of each at first, and how many files were sealed since.
+    seen: HashMap<u64, (i64, u32)>,
     /// Files that were looked into and are fuller than they seemed, or cannot be emptied wholly; how many were wanted then.
     judged: HashMap<u64, i64>,
     due: VecDeque<u64>,
@@ -53,8 +68,9 @@ fn share(file: &FileUse) -> f64 {
 
 impl Housekeeper {
     /// Looks for files that are worth emptying.
-    pub(super) fn observe(&mut self) {
+    pub(super) fn observe(&mut self, occasion: Occasion) {
         let most = self.share_max();
+        let enough = if occasion == Occasion::Sealed && most <= SHARE_MOST { SEALS } else { 1 };
         let mut due = Vec::new();
         let cleaning = &mut self.cleaning;
         let mut seen = HashMap::new();
@@ -66,8 +82,11 @@ impl Housekeeper {
                 continue;
             }
             match cleaning.seen.get(number) {
-                Some(before) if live * 8 >= before * 7 => due.push((share, *number)),
-                _ => drop(seen.insert(*number, live)),
+                Some((before, looks)) if live * 8 >= before * 7 => match looks + 1 {
+                    looks if looks >= enough => due.push((share, *number)),
+                    looks => drop(seen.insert(*number, (*before, looks))),
+                },
+                _ => drop(seen.insert(*number, (live, 0))),
             }
         }
         cleaning.seen = seen;
@@ -82,9 +101,9 @@ impl Housekeeper {
         match self.shared.files.disk.free_bytes() {
             Ok(free) if reserve > 0 && free < 2 * reserve => {
                 let short = 1.0 - (free.saturating_sub(reserve) as f64 / reserve as f64).min(1.0);
-                0.5 + (SHARE_MAX - 0.5) * short
+                SHARE_MOST + (SHARE_MAX - SHARE_MOST) * short
             }
-            _ => 0.5,
+            _ => SHARE_MOST,
         }
     }
 

@@ -22,6 +22,7 @@ pub fn battery(factory: Factory<'_>) {
     entries::entries_larger_than_a_chunk_and_a_file(factory);
     reuse::a_file_is_reused_when_nothing_in_it_is_wanted(factory);
     reuse::mostly_dead_files_are_emptied(factory);
+    reuse::files_that_die_in_steps_are_not_emptied(factory);
     reuse::gone_objects_hold_no_file(factory);
     starts::starts_and_ends(factory);
     starts::many_starts(factory);

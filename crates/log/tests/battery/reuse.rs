@@ -5,6 +5,7 @@ use crate::common;
 use crate::common::history::History;
 use crate::common::world::World;
 use crate::common::{eventually, small};
+use narumq_log::Options;
 use std::sync::Arc;
 
 pub(super) fn a_file_is_reused_when_nothing_in_it_is_wanted(factory: Factory<'_>) {
@@ -91,6 +92,24 @@ pub(super) fn mostly_dead_files_are_emptied(factory: Factory<'_>) {
     assert!(survivors().iter().all(|name| !first.contains(name)));
     world.close();
     open(&disk, &small(), &history).close();
+}
+
+/// Who settles some files' worth at once leaves one of them mostly dead each time: it dies by itself with the next step.
+pub(super) fn files_that_die_in_steps_are_not_emptied(factory: Factory<'_>) {
+    let disk = factory();
+    let mut world = open(&disk, &Options { settle_ms: 60_000, ..small() }, &Arc::default());
+    let object = world.object(1);
+    for n in 0..1200u64 {
+        world.put(std::slice::from_ref(&object), 2000);
+        if n % 40 == 39 {
+            let live: Vec<u64> = object.state.lock().unwrap().live.keys().copied().collect();
+            let lsn = world.take(&object, &live[..live.len() - 20]).unwrap();
+            world.sync(lsn);
+        }
+        let survivor = disk.list().unwrap().into_iter().find(|name| name.ends_with(".survivor"));
+        assert_eq!(survivor, None, "message {n}");
+    }
+    world.close();
 }
 
 pub(super) fn gone_objects_hold_no_file(factory: Factory<'_>) {

@@ -112,7 +112,7 @@ impl Comeback<'_> {
         let arrived = held.map_or(self.now, |(_, arrived)| arrived);
         let times = Times { latest: max_time, arrived };
         if let Some((file, _)) = held {
-            state.tail.push((base, times), batch, |_| Lsn(0));
+            state.tail.push((base, times), batch, |_| {}, |_| Lsn(0));
             state.held.add(base, file.number(), || Some(file.clone()));
         } else if let Some(segment) = state.segments.list.back_mut() {
             segment.times = segment.times.max(times);
