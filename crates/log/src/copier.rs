@@ -197,8 +197,9 @@ impl Copier {
     }
 
     fn file(&mut self, write: &CopyWrite) -> io::Result<Arc<dyn File>> {
-        if let Some(at) = self.open.iter().position(|(name, _)| *name == write.name) {
-            return Ok(self.open[at].1.clone());
+        let open = || self.open.iter().find(|(name, _)| *name == write.name).map(|(_, file)| file);
+        if let Some(file) = self.unsynced.get(&write.name).or_else(open) {
+            return Ok(file.clone());
         }
         let file = self.shared.files.disk.open_bulk(&write.name, write.create)?;
         self.named |= write.create;

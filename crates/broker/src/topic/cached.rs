@@ -98,7 +98,7 @@ impl PartitionState {
         let to = self.tail.count();
         let mut at = self.uncopied_from();
         while at < to && !self.deleted {
-            let (create, offset) = self.next_segment(at, &policy);
+            let (create, offset) = self.next_segment(partition.id, at, &policy);
             let end = self.fits_segment((at, to), offset, &policy);
             due |= create && offset == 0 && self.segments.list.len() > 1;
             let index = self.index_write(partition.id, offset, at, end);

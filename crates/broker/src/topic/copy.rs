@@ -59,7 +59,7 @@ impl Partition {
         let mut copy = Copy { writes: hints, ..Copy::default() };
         let mut at = from;
         while at < to {
-            let (create, offset) = state.next_segment(at, &policy);
+            let (create, offset) = state.next_segment(self.id, at, &policy);
             let end = state.fits_segment((at, to), offset, &policy);
             let index = state.index_write(self.id, offset, at, end);
             copy.writes.push(state.write(self.id, (create, offset), at, end));
@@ -129,7 +129,7 @@ impl PartitionState {
     }
 
     /// Where the batch at place `at` goes: into a new segment, or behind what the last one holds.
-    pub(super) fn next_segment(&mut self, at: usize, policy: &TopicPolicy) -> (bool, u64) {
+    pub(super) fn next_segment(&mut self, id: ObjectId, at: usize, policy: &TopicPolicy) -> (bool, u64) {
         let len = self.len_of(at);
         let (base, arrived) =
             self.tail.batch(at).map_or((self.end, Time(0)), |batch| (batch.base, batch.times.arrived));
@@ -139,6 +139,9 @@ impl PartitionState {
         {
             return (false, last.bytes);
         }
+        let rest = self.index_rest(id);
+        self.hints.extend(rest);
+        self.segments.unwritten.clear();
         self.segments.list.push_back(Segment { base, generation: 0, bytes: 0, times: Times::NONE, begun: arrived });
         self.segments.last_block.clear();
         self.segments.next_entry = 1;

@@ -20,6 +20,8 @@ use narumq_model::ObjectId;
 pub(super) const STEP: u64 = 64 << 10;
 /// Bytes of an entry.
 pub(super) const ENTRY: usize = 32;
+/// Bytes of entries that are written together.
+const WRITTEN_MIN: usize = 8 * ENTRY;
 
 /// Where a batch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,13 +178,13 @@ fn hint(of: (ObjectId, SegmentId), offset: u64, bytes: Vec<u8>, create: bool) ->
 }
 
 impl PartitionState {
-    /// What goes into the index of the last segment when the batches between two places of the tail go into it at `offset`.
+    /// What goes into the index of the last segment when the batches between two places of the tail go into it at `offset`, once
+    /// that is worth a write.
     pub(super) fn index_write(&mut self, id: ObjectId, offset: u64, from: usize, to: usize) -> Option<CopyWrite> {
         let segment = self.segments.list.back()?;
         let of = (id, segment.id());
         let mut index = self.cold.indexes.iter_mut().find(|(base, _)| *base == segment.base);
-        let first = self.segments.next_entry;
-        let (mut next, mut latest, mut bytes) = (first, segment.times.latest, Vec::new());
+        let (mut next, mut latest) = (self.segments.next_entry, segment.times.latest);
         let begin = self.tail.pos(from);
         for batch in self.tail.batches(from).take(to - from) {
             let position = offset + batch.pos - begin;
@@ -192,14 +194,22 @@ impl PartitionState {
                     index.push(entry);
                 }
                 while next * STEP <= position {
-                    bytes.extend(entry.encode(of));
+                    self.segments.unwritten.extend(entry.encode(of));
                     next += 1;
                 }
             }
             latest = latest.max(batch.times.latest);
         }
         self.segments.next_entry = next;
-        (!bytes.is_empty()).then(|| hint(of, (first - 1) * ENTRY as u64, bytes, first == 1))
+        if self.segments.unwritten.len() < WRITTEN_MIN { None } else { self.index_rest(id) }
+    }
+
+    /// What the file of the last segment's index lacks.
+    pub(super) fn index_rest(&mut self, id: ObjectId) -> Option<CopyWrite> {
+        let of = (id, self.segments.list.back()?.id());
+        let bytes = std::mem::take(&mut self.segments.unwritten);
+        let offset = (self.segments.next_entry - 1) * ENTRY as u64 - bytes.len() as u64;
+        (!bytes.is_empty()).then(|| hint(of, offset, bytes, offset == 0))
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Segments {
     pub(crate) last_block: Vec<u8>,
     /// The next place of the last one that its index tells, in steps.
     pub(crate) next_entry: u64,
+    /// Entries before that one which its index's file lacks.
+    pub(crate) unwritten: Vec<u8>,
     /// Up to where all is written: segment, bytes of it. What lies behind is being written, and must not be read.
     pub(crate) readable: (u64, u64),
     /// Where the end was after each copy that is not synced yet: offset, segment, bytes of it.

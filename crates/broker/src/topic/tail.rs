@@ -9,8 +9,9 @@
 //! large ones begin is chosen so that memory and segment have the same place in their blocks of 4 KiB: the copier writes them from
 //! where they lie.
 
-use super::copy::BLOCK;
-use bytes::{Buf, Bytes, BytesMut};
+mod block;
+
+use bytes::{Bytes, BytesMut};
 use narumq_model::{Lsn, Time, TopicPolicy};
 use std::collections::VecDeque;
 
@@ -58,11 +59,6 @@ struct Run {
     bytes: Bytes,
 }
 
-/// Smallest and largest block.
-const BLOCK_MIN: usize = 4 << 10;
-const BLOCK_MAX: usize = 1 << 20;
-/// Blocks from this size on begin at a chosen place.
-const PLACED_MIN: usize = 64 << 10;
 /// Batches from this size on can be kept at once.
 const SHARED_MIN: usize = 32 << 10;
 
@@ -119,8 +115,8 @@ impl Tail {
     ) -> Lsn {
         if self.open.capacity() - self.open.len() < batch.len() {
             self.freeze(self.end());
-            let usual = (self.len() as usize / 4).next_power_of_two().clamp(BLOCK_MIN, BLOCK_MAX);
-            self.open = block(usual.max(batch.len()), self.end().wrapping_add(self.shift));
+            let usual = block::usual(self.len());
+            self.open = block::new(usual.max(batch.len()), self.end().wrapping_add(self.shift));
         }
         let (pos, at) = (self.end(), self.open.len());
         self.open.extend_from_slice(batch);
@@ -234,26 +230,15 @@ impl Tail {
             let _ = run.bytes.split_to((pos - run.pos) as usize);
             run.pos = pos;
         }
-        if self.batches.is_empty() && self.open.capacity() > BLOCK_MIN {
+        if self.batches.is_empty() && self.open.capacity() > block::MIN {
             self.open = BytesMut::new();
         }
     }
 }
 
-/// An empty block with room for `len` bytes. Its first byte will lie at `at` in a file.
-fn block(len: usize, at: u64) -> BytesMut {
-    if len < PLACED_MIN {
-        return BytesMut::with_capacity(len);
-    }
-    let mut block = BytesMut::with_capacity(len + BLOCK as usize);
-    let before = (at as usize).wrapping_sub(block.as_ptr() as usize) % BLOCK as usize;
-    block.resize(before, 0);
-    block.advance(before);
-    block
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::copy::BLOCK;
     use super::*;
 
     fn all(tail: &mut Tail, from: u64, to: u64) -> Vec<u8> {

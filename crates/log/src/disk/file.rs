@@ -6,10 +6,10 @@
 use super::{Disk, File};
 use std::fs;
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How writes become durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,25 +84,23 @@ impl Disk for FileDisk {
             WritePath::Direct => Some(fs::OpenOptions::new().write(true).custom_flags(direct()).open(&path)?),
         };
         let synced = writes.is_some();
-        Ok(Arc::new(OsFile { reads, writes, synced }))
+        Ok(Arc::new(OsFile { reads: OnceLock::from(reads), writes, synced }))
     }
 
     fn open_bulk(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
-        let path = self.root.join(name);
-        let reads = fs::OpenOptions::new().read(true).write(true).create_new(create).open(&path)?;
-        let writes = match self.path {
-            WritePath::Buffered => None,
-            WritePath::Direct => {
-                let flags = rustix::fs::OFlags::DIRECT.bits() as i32;
-                Some(fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path)?)
-            }
-        };
-        Ok(Arc::new(OsFile { reads, writes, synced: false }))
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(create);
+        if self.path == WritePath::Buffered {
+            return Ok(Arc::new(OsFile::buffered(options.open(self.root.join(name))?)));
+        }
+        let direct = options.custom_flags(rustix::fs::OFlags::DIRECT.bits() as i32).open(self.root.join(name))?;
+        // Through the page cache it is seldom read: it is opened for that when it is.
+        Ok(Arc::new(OsFile { reads: OnceLock::new(), writes: Some(direct), synced: false }))
     }
 
     fn open_cached(&self, name: &str, create: bool) -> io::Result<Arc<dyn File>> {
         let reads = fs::OpenOptions::new().read(true).write(true).create_new(create).open(self.root.join(name))?;
-        Ok(Arc::new(OsFile { reads, writes: None, synced: false }))
+        Ok(Arc::new(OsFile::buffered(reads)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -131,27 +129,47 @@ impl Disk for FileDisk {
             OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
             Mode::RUSR | Mode::WUSR,
         )?;
-        Ok(Arc::new(OsFile { reads: fs::File::from(fd), writes: None, synced: false }))
+        Ok(Arc::new(OsFile::buffered(fs::File::from(fd))))
     }
 }
 
 #[derive(Debug)]
 struct OsFile {
-    reads: fs::File,
+    /// Through the page cache; there if `writes` is not.
+    reads: OnceLock<fs::File>,
     writes: Option<fs::File>,
     /// Each write is durable when it returns.
     synced: bool,
 }
 
+impl OsFile {
+    fn buffered(file: fs::File) -> Self {
+        Self { reads: OnceLock::from(file), writes: None, synced: false }
+    }
+
+    fn reads(&self) -> io::Result<&fs::File> {
+        if let (None, Some(direct)) = (self.reads.get(), &self.writes) {
+            // Whatever its name is by now, and whether it has one.
+            let same = format!("/proc/self/fd/{}", direct.as_raw_fd());
+            let _ = self.reads.set(fs::OpenOptions::new().read(true).write(true).open(same)?);
+        }
+        self.reads.get().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn writes(&self) -> io::Result<&fs::File> {
+        self.writes.as_ref().map_or_else(|| self.reads(), Ok)
+    }
+}
+
 impl File for OsFile {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.reads.metadata()?.len())
+        Ok(self.writes()?.metadata()?.len())
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut done = 0;
+        let (file, mut done) = (self.reads()?, 0);
         while done < buf.len() {
-            match self.reads.read_at(&mut buf[done..], offset + done as u64) {
+            match file.read_at(&mut buf[done..], offset + done as u64) {
                 Ok(0) => break,
                 Ok(n) => done += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -179,11 +197,11 @@ impl File for OsFile {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
-        self.writes.as_ref().unwrap_or(&self.reads).write_all_at(buf, offset)
+        self.writes()?.write_all_at(buf, offset)
     }
 
     fn write_vectored_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
-        let file = self.writes.as_ref().unwrap_or(&self.reads);
+        let file = self.writes()?;
         while !slices.is_empty() {
             match rustix::io::pwritev(file, slices, offset) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -199,10 +217,10 @@ impl File for OsFile {
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        self.reads.set_len(len)
+        self.writes()?.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        if self.synced { Ok(()) } else { self.reads.sync_data() }
+        if self.synced { Ok(()) } else { self.writes()?.sync_data() }
     }
 }
