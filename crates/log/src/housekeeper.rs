@@ -1,4 +1,4 @@
-//! The housekeeper thread: retires dead files, prefills the next one, has rounds of States made and files emptied.
+//! The housekeeper thread: seals full files, retires dead ones, prefills the next, has rounds made and files emptied.
 //!
 //! A file is dead when it is sealed, its round is durable, and neither a wanted message nor a newest State lies in it.
 
@@ -10,6 +10,7 @@ use crate::index::FileIndex;
 use crate::shared::Shared;
 use crate::states::States;
 use crate::survivor::Survivor;
+use crate::writer::write_footer;
 use clean::{Cleaning, Occasion};
 use narumq_model::{Lsn, ObjectId};
 use round::Round;
@@ -22,8 +23,8 @@ use std::time::Duration;
 
 /// What the housekeeper is asked to do.
 pub(crate) enum Task {
-    /// This file was sealed.
-    Sealed(Arc<FileUse>, Arc<FileIndex>),
+    /// This file is full, and synced: its chunks end here.
+    Full(Arc<FileUse>, Arc<FileIndex>, u64),
     /// Something may be dead: the last message of a sealed file went, or a round became durable.
     Look,
     /// The open file is half full: a spare should be there.
@@ -97,7 +98,7 @@ impl Housekeeper {
             let Some(task) = self.next(tasks).filter(|_| self.shared.terminal().is_none()) else { return };
             result = match task {
                 Task::Stop => return,
-                Task::Sealed(file, index) => self.take(file, &index),
+                Task::Full(file, index, offset) => self.take(file, &index, offset),
                 Task::Look => self.look(),
                 Task::Prefill => self.prefill(),
                 Task::Tick => {
@@ -109,12 +110,25 @@ impl Housekeeper {
         }
     }
 
-    fn take(&mut self, file: Arc<FileUse>, index: &FileIndex) -> io::Result<()> {
+    fn take(&mut self, file: Arc<FileUse>, index: &Arc<FileIndex>, offset: u64) -> io::Result<()> {
+        self.seal(&file, index, offset)?;
         self.unrounded.insert(file.number(), changed(index));
         self.sealed.insert(file.number(), file);
         self.begin_round();
         self.observe(Occasion::Sealed);
         self.look()
+    }
+
+    /// Writes footer and trailer of a full file. A start that finds none walks the file.
+    fn seal(&self, used: &Arc<FileUse>, index: &Arc<FileIndex>, offset: u64) -> io::Result<()> {
+        let shared = &self.shared;
+        let file = shared.files.get(used.number()).ok_or_else(|| io::Error::other("a full file is not there"))?;
+        let written = write_footer(&file, index, offset, shared.epoch, shared.options.writer)?;
+        shared.bytes_written.fetch_add(written, Ordering::Relaxed);
+        used.sealed.store(true, Ordering::Release);
+        shared.files.keep_index(used.number(), index.clone());
+        shared.latch().left.retain(|(file, _)| file.number() != used.number());
+        Ok(())
     }
 
     /// The next task. While the disk is short of space time passes in seconds.

@@ -18,6 +18,7 @@ mod housekeeper;
 mod index;
 mod latch;
 mod opening;
+mod precedence;
 mod reader;
 mod recovery;
 mod shared;

@@ -2,10 +2,10 @@
 
 use crate::config::{Listener, Options};
 use crate::copier;
-use crate::files::{FileUse, Files};
+use crate::files::Files;
 use crate::housekeeper::Task;
-use crate::index::FileIndex;
 use crate::latch::Latch;
+use crate::precedence::Precedence;
 use crate::reader::Request;
 use crate::terminal::Terminal;
 use narumq_model::{Epoch, Lsn, ObjectId};
@@ -26,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) pending: AtomicU64,
     pub(crate) bytes_written: AtomicU64,
     pub(crate) low_on_disk: AtomicBool,
+    pub(crate) precedence: Precedence,
     /// The log is being ended: what can wait for the next start does.
     pub(crate) ending: AtomicBool,
     look_at: AtomicU64,
@@ -54,6 +55,7 @@ impl Shared {
             pending: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             low_on_disk: AtomicBool::new(false),
+            precedence: Precedence::default(),
             ending: AtomicBool::new(false),
             look_at: AtomicU64::new(0),
             telling: Mutex::new(()),
@@ -172,11 +174,6 @@ impl Shared {
         if let Some(reads) = reads.as_ref().filter(|_| !names.is_empty()) {
             let _ = reads.send(Request::Removed(names));
         }
-    }
-
-    /// A file has been sealed: its round is due.
-    pub(crate) fn sealed(&self, file: Arc<FileUse>, index: &Arc<FileIndex>) {
-        self.task(Task::Sealed(file, index.clone()));
     }
 
     pub(crate) fn task(&self, task: Task) {

@@ -1,4 +1,4 @@
-//! The writer thread: takes closed chunks, writes them, syncs once for all that waited, seals full files.
+//! The writer thread: takes closed chunks, writes them, syncs once for all that waited, leaves full files.
 //!
 //! Any error of a write or a sync is terminal: a second fsync after an error proves nothing, so nothing more becomes
 //! durable and the listener is told to end the process.
@@ -102,7 +102,7 @@ impl Writer {
                 Work::Chunk(chunk) => chunks.push(chunk),
                 Work::Seal { file, index, offset } => {
                     self.write(std::mem::take(&mut chunks))?;
-                    self.seal(&file, &index, offset)?;
+                    self.leave(file, index, offset)?;
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Writer {
 
     fn sync(&mut self) -> io::Result<()> {
         if let Some(current) = &self.current {
-            current.file.sync()?;
+            self.shared.precedence.take(|| current.file.sync())?;
         }
         self.unsynced = 0;
         self.unsynced_since = None;
@@ -147,7 +147,8 @@ impl Writer {
         let slices = chunks.iter().zip(starts).flat_map(|(chunk, start)| chunk.slices(start));
         let mut slices: Vec<IoSlice<'_>> = slices.collect();
         let written = slices.iter().map(|slice| slice.len() as u64).sum();
-        self.file_for(&used)?.file.write_vectored_at(&mut slices, offset)?;
+        let file = self.file_for(&used)?.file.clone();
+        shared.precedence.take(|| file.write_vectored_at(&mut slices, offset))?;
         shared.bytes_written.fetch_add(written, Ordering::Relaxed);
         if (offset + written) * 2 >= used.limit() && !used.half.swap(true, Ordering::Relaxed) {
             shared.task(Task::Prefill);
@@ -180,19 +181,12 @@ impl Writer {
         self.current.as_ref().ok_or_else(|| io::Error::other("no current file"))
     }
 
-    /// Syncs a full file, then writes its footer and trailer.
-    fn seal(&mut self, used: &Arc<FileUse>, index: &Arc<FileIndex>, offset: u64) -> io::Result<()> {
-        let file = self.file_for(used)?.clone();
-        file.file.sync()?;
-        self.unsynced = 0;
-        self.unsynced_since = None;
-        self.shared.tell_synced(self.last_written);
-        let written = write_footer(&file, index, offset, self.shared.epoch, self.shared.options.writer)?;
-        self.shared.bytes_written.fetch_add(written, Ordering::Relaxed);
-        used.sealed.store(true, Ordering::Release);
-        self.shared.files.keep_index(used.number(), index.clone());
-        self.shared.latch().left.retain(|(file, _)| file.number() != used.number());
-        self.shared.sealed(used.clone(), index);
+    /// Syncs a full file. Its footer is the housekeeper's to write: nobody waits for it, and until it is there the file's index is
+    /// known from the latch.
+    fn leave(&mut self, used: Arc<FileUse>, index: Arc<FileIndex>, offset: u64) -> io::Result<()> {
+        self.file_for(&used)?;
+        self.sync()?;
+        self.shared.task(Task::Full(used, index, offset));
         Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! A log that is closed, killed or cut off gives back what was durable.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use narumq_log::disk::Disk;
 use narumq_log::disk::memory::MemoryDisk;
+use narumq_log::disk::watched::{Operation, WatchedDisk};
+use narumq_log::disk::{Disk, read_exact_at};
 use narumq_log::{
     Entry, FileUse, Given, Head, Kind, Listener, Log, Options, ReadDone, ReadRequest, Recover, Run, Terminal, Walk,
 };
@@ -57,11 +58,13 @@ fn given(disk: &Arc<MemoryDisk>) -> Given {
     Given { disk: disk.clone() as Arc<dyn Disk>, random }
 }
 
+fn small() -> Options {
+    Options { file_bytes: 64 << 10, first_file_bytes: 64 << 10, chunk_bytes: 8 << 10, ..Options::default() }
+}
+
 #[test]
 fn what_was_synced_comes_back_and_can_be_read() {
-    let disk = Arc::new(MemoryDisk::default());
-    let options =
-        Options { file_bytes: 64 << 10, first_file_bytes: 64 << 10, chunk_bytes: 8 << 10, ..Options::default() };
+    let (disk, options) = (Arc::new(MemoryDisk::default()), small());
     let mut seen = Seen::default();
     let log = Log::open(options.clone(), given(&disk), Time(1), &mut seen).unwrap();
     assert!(seen.0.is_empty());
@@ -105,4 +108,46 @@ fn what_was_synced_comes_back_and_can_be_read() {
     let messages: Vec<u64> = seen.0.iter().filter(|s| s.1 == Kind::Enqueue).map(|s| s.3.0).collect();
     assert!(messages.iter().copied().eq(1..=300), "all lie somewhere, by run or by entry: {messages:?}");
     assert_eq!(log.epoch().0, 2);
+}
+
+/// Files that are full and have no footer yet, because the thread that writes those has not come to it when the power goes.
+#[test]
+fn full_files_without_a_footer_are_walked() {
+    let inner = Arc::new(MemoryDisk::default());
+    let held = Arc::new(Mutex::new(()));
+    let gate = held.lock().unwrap();
+    let seals = held.clone();
+    let disk = WatchedDisk::new(inner.clone(), move |operation, _| {
+        let keeper = std::thread::current().name() == Some("narumq-keep");
+        if keeper && operation == Operation::Write {
+            drop(seals.lock());
+        }
+        Ok(())
+    });
+    let options = Options { prefill: false, ..small() };
+    let log = Log::open(options.clone(), Given { disk, random: given(&inner).random }, Time(1), &mut Seen::default());
+    let log = log.unwrap();
+    let (told, durable) = channel();
+    log.start(Arc::new(Tell(Mutex::new(told), Mutex::new(channel().0)))).unwrap();
+    let mut last = Lsn(0);
+    for n in 1..=300u64 {
+        let entry = Entry { seq: Seq(n), body: &[9; 1000], ..Entry::new(Kind::Enqueue, ObjectId(7), Time(100 + n)) };
+        last = log.append(&entry).lsn;
+    }
+    log.want_sync(last);
+    while durable.recv().unwrap() < last {}
+    let after = Arc::new(MemoryDisk::default());
+    for name in inner.list().unwrap() {
+        let (from, to) = (inner.open(&name, false).unwrap(), after.open(&name, true).unwrap());
+        let len = from.len().unwrap() as usize;
+        to.write_at(&read_exact_at(from.as_ref(), len, 0).unwrap(), 0).unwrap();
+    }
+    assert!(after.list().unwrap().len() > 3, "many files were filled");
+    drop(gate);
+    log.halt();
+    let mut seen = Seen::default();
+    let log = Log::open(options, given(&after), Time(1), &mut seen).unwrap();
+    assert!(!log.ended().clean && log.ended().lsn == last);
+    let messages: Vec<u64> = seen.0.iter().filter(|s| s.1 == Kind::Enqueue).map(|s| s.3.0).collect();
+    assert!(messages.iter().copied().eq(1..=300), "{messages:?}");
 }

@@ -45,6 +45,9 @@ const SHORT: usize = 256 << 10;
 const BUFFER_MAX: usize = (1 << 20) + 2 * BLOCK;
 const BUFFERS_MAX: usize = 16;
 
+/// Bytes read at once while the log is written to.
+const STEP: usize = 256 << 10;
+
 /// Buffers that nobody uses.
 type Buffers = Arc<Mutex<Vec<Vec<u8>>>>;
 
@@ -74,6 +77,8 @@ impl Drop for Buffer {
 pub(super) struct OpenFiles {
     files: VecDeque<(String, Arc<dyn File>)>,
     buffers: Buffers,
+    /// Turns of the log's writer as of the last step.
+    turns: u64,
 }
 
 /// How many of them are kept open.
@@ -95,11 +100,29 @@ impl OpenFiles {
         let len = (skip + read.len).next_multiple_of(BLOCK);
         let mut buffer = self.buffer(len + BLOCK);
         let begin = buffer.bytes.as_ptr().addr().wrapping_neg() % BLOCK;
-        let got = file.read_past_cache(&mut buffer.bytes[begin..begin + len], read.offset / whole * whole)?;
+        let got =
+            self.read_steps(shared, file.as_ref(), &mut buffer.bytes[begin..begin + len], read.offset / whole * whole)?;
         if got < skip + read.len {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "file is shorter than its index says"));
         }
         Ok(Bytes::from_owner(buffer).slice(begin + skip..begin + skip + read.len))
+    }
+
+    /// Reads while nothing is written: in small steps if there was something since the last one, so that what comes next waits for
+    /// little.
+    fn read_steps(&mut self, shared: &Shared, file: &dyn File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while done < buf.len() {
+            let turns = shared.precedence.give_way();
+            let quiet = std::mem::replace(&mut self.turns, turns) == turns;
+            let end = if quiet { buf.len() } else { buf.len().min(done + STEP) };
+            let got = file.read_past_cache(&mut buf[done..end], offset + done as u64)?;
+            done += got;
+            if done < end {
+                break;
+            }
+        }
+        Ok(done)
     }
 
     /// A buffer of at least this length.
