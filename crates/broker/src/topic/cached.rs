@@ -17,7 +17,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 /// Bytes of one partition that are not synced at which they are.
-const UNSYNCED_MAX: u64 = 16 << 20;
+const UNSYNCED_MAX: u64 = 256 << 20;
 /// Segments kept open for writing, of all partitions.
 const OPEN_MAX: usize = 256;
 
