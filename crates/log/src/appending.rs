@@ -9,7 +9,7 @@ use bytes::Bytes;
 use narumq_model::Lsn;
 use std::sync::atomic::Ordering;
 
-/// Bodies from this size on are lent: the blocks that both ends take beside what is copied, and what is not, cost less than a copy.
+/// Bodies from this size on are lent. Of smaller ones the ends, which are copied, and what fills up their blocks weigh too much.
 const LENT_MIN: usize = 32 << 10;
 
 /// Where an entry went.

@@ -5,9 +5,7 @@
 //! [pos 0 ......][pos 900 ..][pos 1300 ....       ]     batches: (base 0, pos 0) (base 3, pos 210) …
 //! ```
 //! `pos` counts the bytes of the partition since the process began. What a reader asks for is frozen up to there, without
-//! a copy: the room behind it is filled on. Blocks grow with what is in memory, so that many small partitions cost little. Where
-//! large ones begin is chosen so that memory and segment have the same place in their blocks of 4 KiB: the copier writes them from
-//! where they lie.
+//! a copy: the room behind it is filled on.
 
 mod block;
 
@@ -115,8 +113,8 @@ impl Tail {
     ) -> Lsn {
         if self.open.capacity() - self.open.len() < batch.len() {
             self.freeze(self.end());
-            let usual = block::usual(self.len());
-            self.open = block::new(usual.max(batch.len()), self.end().wrapping_add(self.shift));
+            let len = block::usual(self.len()).max(batch.len());
+            self.open = block::new(len, self.end().wrapping_add(self.shift));
         }
         let (pos, at) = (self.end(), self.open.len());
         self.open.extend_from_slice(batch);
@@ -124,9 +122,8 @@ impl Tail {
         let lsn = if batch.len() < SHARED_MIN {
             enter(Lies::Here(&self.open[at..]))
         } else {
-            self.freeze(self.end());
-            let shared = self.runs.back().map(|run| run.bytes.slice(run.bytes.len() - batch.len()..));
-            enter(Lies::Shared(shared.unwrap_or_default()))
+            let shared = self.share(self.open.len());
+            enter(Lies::Shared(shared.slice(at..)))
         };
         self.batches.push_back(BatchAt { base, pos, lsn, times });
         lsn
@@ -136,10 +133,16 @@ impl Tail {
     fn freeze(&mut self, pos: u64) {
         let len = pos.saturating_sub(self.open_pos).min(self.open.len() as u64);
         if len > 0 {
-            let bytes = self.open.split_to(len as usize).freeze();
-            self.runs.push_back(Run { pos: self.open_pos, bytes });
-            self.open_pos += len;
+            self.share(len as usize);
         }
+    }
+
+    /// Makes the next `len` bytes sharable.
+    fn share(&mut self, len: usize) -> Bytes {
+        let bytes = self.open.split_to(len).freeze();
+        self.runs.push_back(Run { pos: self.open_pos, bytes: bytes.clone() });
+        self.open_pos += len as u64;
+        bytes
     }
 
     /// The place of the batch that holds `offset` among [`batches`](Self::batch), or behind the last.

@@ -91,7 +91,7 @@ impl Bodies {
         begin
     }
 
-    /// The bodies, one behind the other, as they lie in the file.
+    /// What lies in this range of the buffer, and what is lent in between, in the order of the file.
     fn stretches(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
         let own = |from: usize, to: usize| &self.buffer[from..to];
         let begins = std::iter::once(range.start).chain(self.lent.iter().map(|(at, _)| *at));

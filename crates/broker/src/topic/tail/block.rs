@@ -1,4 +1,7 @@
-//! Where batches are put next: blocks of memory that grow with their partition, large ones lying as their segment does.
+//! Where batches are put next: blocks of memory that grow with their partition.
+//!
+//! Many small partitions cost little so. Where large blocks begin is chosen so that memory and segment have the same place in
+//! their blocks of 4 KiB: the copier, and the log, write them from where they lie.
 
 use crate::topic::copy::BLOCK;
 use bytes::{Buf, BytesMut};
