@@ -8,7 +8,7 @@ from typing import Any
 from soak.history import Writer
 
 #: Seconds a client that was asked to finish waits for what it still misses.
-PATIENCE = 20.0
+PATIENCE = 40.0
 #: Columns of the shared counters; each kind of client has a fourth of its own.
 PUBLISHED, CONFIRMED, DELIVERED, FOURTH = COLUMNS = range(4)
 
