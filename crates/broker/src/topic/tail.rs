@@ -122,8 +122,7 @@ impl Tail {
         let lsn = if batch.len() < SHARED_MIN {
             enter(Lies::Here(&self.open[at..]))
         } else {
-            let shared = self.share(self.open.len());
-            enter(Lies::Shared(shared.slice(at..)))
+            enter(Lies::Shared(self.share(self.open.len()).slice(at..)))
         };
         self.batches.push_back(BatchAt { base, pos, lsn, times });
         lsn
